@@ -1,0 +1,126 @@
+/** The processor as the machine sees it. `processor.ts` implements it over the WebAssembly core. */
+import type { Gpa, Gva } from '../base/address.ts';
+import type { VirtualClock } from '../base/clock.ts';
+import type { TraceBus } from '../base/trace.ts';
+
+/** Why {@link ProcessorLike.run} came back. */
+export type ExitReason =
+  /** The instruction budget is used up, exactly. */
+  | 'budget'
+  /** HLT with nothing pending: jump to the next deadline. */
+  | 'halted'
+  /** A triple fault: the guest crashed. */
+  | 'triple-fault'
+  /** An instruction that the core does not implement; see {@link ProcessorLike.unimplemented}. */
+  | 'unimplemented'
+  /** {@link ProcessorLike.requestExit} was called (a device asked the machine to stop, a breakpoint). */
+  | 'requested';
+
+/** The interrupt controllers, as the processor's INTR pin and acknowledge cycle see them. */
+export interface InterruptAcknowledge {
+  /** Returns the vector (0-255) to deliver now, and takes it into service. -1: spurious, deliver nothing. */
+  acknowledge(cpu: number): number;
+}
+
+/** Model-specific registers that live outside the core: IA32_APIC_BASE (0x1b), x2APIC, TSC deadline. 64 bits as bigint. */
+export interface ExternalMsrs {
+  read(cpu: number, msr: number): bigint | undefined;
+  /** Returns false when the value must raise #GP(0). `undefined`: not ours. */
+  write(cpu: number, msr: number, value: bigint): boolean | undefined;
+}
+
+/** One direct-mapped range of guest-physical memory, as the flat view of the CPU's address space gives it. */
+export interface DirectRange {
+  readonly start: Gpa;
+  /** Bytes. */
+  readonly size: number;
+  /** Backing bytes; must live in the core's own WebAssembly memory ({@link ProcessorLike.allocate}). */
+  readonly backing: Uint8Array;
+  /** False for ROM: writes go to {@link MemoryPort.write}. */
+  readonly writable: boolean;
+}
+
+/** Everything that is not direct RAM: MMIO, ROM writes, holes. Values are numbers up to 32 bits; 64 bits as two halves. */
+export interface MemoryPort {
+  /** `size` is 1, 2, 4 or 8; the result is little-endian. For 8, the high half is left in {@link high}. */
+  read(address: Gpa, size: number): number;
+  write(address: Gpa, size: number, low: number, high: number): void;
+  /** High half of the last 8-byte read. */
+  readonly high: number;
+}
+
+export interface PortIo {
+  read(port: number, size: number): number;
+  write(port: number, size: number, value: number): void;
+}
+
+export interface ProcessorPorts {
+  readonly memory: MemoryPort;
+  readonly io: PortIo;
+  readonly interrupts: InterruptAcknowledge;
+  readonly msrs: ExternalMsrs;
+  readonly clock: VirtualClock;
+  readonly trace: TraceBus;
+}
+
+export interface ProcessorOptions {
+  /** Bytes of guest RAM and ROM that {@link ProcessorLike.allocate} must be able to hand out. */
+  readonly memoryBytes: number;
+  readonly cpus: number;
+  /** CPUID model, as data: `qemu64`, `max`. */
+  readonly model: string;
+  /** Keep, per 8 bytes of RAM, who stored there last. */
+  readonly trackWriters: boolean;
+}
+
+/** Who stored to an 8-byte unit of RAM last. */
+export type Writer =
+  | { readonly kind: 'cpu'; readonly pc: Gva; readonly pageTables: Gpa | undefined }
+  | { readonly kind: 'device'; readonly name: string };
+
+/** All general registers and the state a debugger shows; 64-bit values as bigint. */
+export interface RegisterView {
+  /** rax rcx rdx rbx rsp rbp rsi rdi r8..r15 */
+  readonly gpr: readonly bigint[];
+  readonly rip: bigint;
+  readonly rflags: bigint;
+  /** es cs ss ds fs gs ldtr tr */
+  readonly segments: readonly { selector: number; base: bigint; limit: number; attributes: number }[];
+  readonly gdt: { base: bigint; limit: number };
+  readonly idt: { base: bigint; limit: number };
+  readonly cr: { cr0: bigint; cr2: bigint; cr3: bigint; cr4: bigint; cr8: bigint };
+  readonly efer: bigint;
+  readonly cpl: number;
+  /** 16, 32 or 64: the code segment's size in force. */
+  readonly bits: 16 | 32 | 64;
+}
+
+export interface ProcessorLike {
+  /** Page-aligned bytes in the core's memory, zeroed, for a RAM or ROM region that the CPU reads directly. */
+  allocate(bytes: number): Uint8Array;
+  /** The flat view changed: replaces all direct ranges and flushes the TLBs. */
+  setDirectRanges(ranges: readonly DirectRange[]): void;
+  /** A device (or loader) changed RAM: drops cached code there, and notes the writer. Cheap when the pages hold no code. */
+  noteExternalWrite(address: Gpa, size: number, writer: string): void;
+  /** Runs at most `maxInstructions` instructions (>= 0). Exact. */
+  run(maxInstructions: number): ExitReason;
+  /** Makes {@link run} return 'requested' before the next instruction. */
+  requestExit(): void;
+  /** Shortens the running slice so that it ends after `instructions` in total (absolute count); no-op if it ends sooner. */
+  limitSlice(instructions: number): void;
+  /** Level of the INTR pin of `cpu`. */
+  setInterruptLine(cpu: number, asserted: boolean): void;
+  raiseNmi(cpu: number): void;
+  reset(): void;
+  /** Instructions executed since power-on; exact also inside an MMIO or port callback. */
+  readonly instructions: number;
+  /** The instruction now executing (inside a callback) or to be executed next. */
+  readonly pc: Gva;
+  readonly unimplemented: { readonly pc: Gva; readonly bytes: Uint8Array } | undefined;
+  registers(cpu?: number): RegisterView;
+  /** `name`: a lower-case register name: `rax`..`r15`, `rip`, `rflags`, `cr3`, `cs`... */
+  setRegister(name: string, value: bigint, cpu?: number): void;
+  whoWrote(address: Gpa): Writer | undefined;
+  /** Linear to physical with the page tables in force or at `root`; no side effects. */
+  translate(address: Gva, root?: Gpa): Gpa | undefined;
+}

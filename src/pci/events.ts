@@ -1,0 +1,52 @@
+/** The facts that PCI states on the trace bus. `device` is `bus:device.function` in hex, `00:03.0`. */
+declare module '../base/trace.ts' {
+  interface TraceEvents {
+    'pci.config-read': {
+      readonly device: string;
+      readonly name: string;
+      readonly offset: number;
+      readonly size: number;
+      readonly value: number;
+    };
+    'pci.config-written': {
+      readonly device: string;
+      readonly name: string;
+      readonly offset: number;
+      readonly size: number;
+      readonly value: number;
+    };
+    /** A BAR began or ceased to decode. */
+    'pci.bar-mapped': {
+      readonly device: string;
+      readonly name: string;
+      readonly bar: number;
+      readonly address: number;
+      readonly size: number;
+      readonly mapped: boolean;
+    };
+    'pci.command-changed': {
+      readonly device: string;
+      readonly name: string;
+      readonly previous: number;
+      readonly command: number;
+    };
+    /** The CPU touched an address where a BAR of `device` would be if its decoding were on (Command.MEM = 0), or a BAR left at 0. */
+    'pci.bar-access-while-off': {
+      readonly device: string;
+      readonly name: string;
+      readonly bar: number;
+      readonly offset: number;
+      readonly address: number;
+      readonly write: boolean;
+      readonly because: 'memory-space-off' | 'bar-unassigned';
+    };
+    'pci.message': {
+      readonly device: string;
+      readonly address: number;
+      readonly data: number;
+      readonly delivered: boolean;
+    };
+  }
+}
+
+export {};
