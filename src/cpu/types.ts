@@ -112,6 +112,18 @@ export interface ProcessorLike {
   setInterruptLine(cpu: number, asserted: boolean): void;
   raiseNmi(cpu: number): void;
   reset(): void;
+  /**
+   * 32-bit protected mode as Multiboot prescribes: flat 4 GiB code and data segments, paging and interrupts off, A20 on
+   * (Multiboot Specification 3.2). All other general registers are 0.
+   */
+  enterProtected32(entry: Gpa, registers: { readonly eax: number; readonly ebx: number }): void;
+  /** 64-bit mode with paging on at `pageTables` (physical root), flat segments, interrupts off. */
+  enterLong64(entry: bigint, pageTables: Gpa, stack: bigint): void;
+  /**
+   * While a listener is set, it hears of every store to RAM *before* it happens (page-split stores as two). Slow: used
+   * for short windows only, to prove that a loop changes nothing. `undefined` ends it.
+   */
+  observeStores(listener: ((address: Gpa, size: number) => void) | undefined): void;
   /** Instructions executed since power-on; exact also inside an MMIO or port callback. */
   readonly instructions: number;
   /** The instruction now executing (inside a callback) or to be executed next. */
