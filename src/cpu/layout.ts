@@ -66,6 +66,11 @@ export const SITE_SPACE = STATE + 0x120;
 export const TLB_USED = STATE + 0x124;
 /** Linear address that a page fault leaves in CR2 when it is delivered (u64). */
 export const FAULT_ADDRESS = STATE + 0x128;
+/** First TLB set of this processor (u32), and the kind of set in force: TLB_SUPERVISOR, TLB_USER, TLB_SUPERVISOR_AC. */
+export const TLB_SETS_BASE = STATE + 0x130;
+export const ACCESS_KIND = STATE + 0x134;
+/** Vector + 1 of the exception being delivered (u32): a second fault meanwhile is a double or triple fault. */
+export const DELIVERING = STATE + 0x138;
 
 /** Segment registers es cs ss ds fs gs ldtr tr: {u64 base, u32 limit in bytes, u32 attributes, u32 selector, u32 spare}. */
 export const SEGMENTS = STATE + 0x140;
@@ -177,6 +182,8 @@ export const FEATURES_7_EBX = CONTROL + 0x3c;
 export const SLICE_LIMIT = CONTROL + 0x40;
 /** Virtual nanoseconds per instruction is the clock's business; the TSC counts TSC_PER_INSTRUCTION each (u32). */
 export const TSC_PER_INSTRUCTION = CONTROL + 0x48;
+/** The entries of the last page walk: {u64 address, u64 value} from the root down, four at most. */
+export const WALK_ENTRIES = CONTROL + 0x80;
 /** First byte for the run loop's core-wide fields (budget, counters, block in progress ...). */
 export const CONTROL_FREE = CONTROL + 0x100;
 
@@ -242,6 +249,8 @@ export const TLB_SETS = 8;
 export const TAG_MMIO = 1;
 export const TAG_SLOW_STORE = 2;
 export const TAG_WATCH = 4;
+/** Set in the tag of an entry that holds nothing. */
+export const TAG_INVALID = 0x800;
 /** Bits of the fourth word above the 28-bit frame number. */
 export const FRAME_MASK = 0x0fff_ffff;
 export const FRAME_GLOBAL = 0x8000_0000;
@@ -251,6 +260,16 @@ export const FRAME_1G = 0x2000_0000;
 /** PAGE_FLAGS bits: holds decoded code; every access is to be reported. */
 export const PAGE_CODE = 1;
 export const PAGE_WATCH = 2;
+
+/** Kinds of access, for translation and for the error code of a page fault. */
+export const ACCESS_READ = 0;
+export const ACCESS_WRITE = 1;
+export const ACCESS_EXEC = 2;
+
+// --- Decoded instructions -----------------------------------------------------------------------------------------
+
+/** Offset in a µop of the number of the site (u32) that the who-wrote shadow keeps. */
+export const UOP_SITE = 28;
 
 // --- Mode key, events, exits --------------------------------------------------------------------------------------
 
