@@ -45,7 +45,9 @@ export interface LoadError {
   readonly hint: string;
 }
 
-export type LoadResult = { readonly ok: true; readonly plan: LoadPlan } | { readonly ok: false; readonly error: LoadError };
+export type LoadResult =
+  | { readonly ok: true; readonly plan: LoadPlan }
+  | { readonly ok: false; readonly error: LoadError };
 
 export function loadFailed(problem: string, hint: string): LoadResult {
   return { ok: false, error: { problem, hint } };
@@ -66,7 +68,10 @@ export function findMisplacedSegment(
       const top = Math.max(...memoryMap.filter((row) => row.type === 'usable').map((row) => row.start + row.size));
       return {
         problem: `the ${segment.what} wants memory 0x${segment.address.toString(16)}..0x${(end - 1).toString(16)}, which is not all RAM`,
-        hint: end > top ? 'give the machine more memory with --ram' : 'link it at 1 MiB or above, outside the reserved areas',
+        hint:
+          end > top
+            ? 'give the machine more memory with --ram'
+            : 'link it at 1 MiB or above, outside the reserved areas',
       };
     }
     const next = sorted[index + 1];

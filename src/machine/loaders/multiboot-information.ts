@@ -57,7 +57,9 @@ export class StructureWriter {
 
 /** KiB of usable memory that starts at `start`. */
 export function contiguousKib(memoryMap: readonly MemoryMapEntry[], start: number): number {
-  const row = memoryMap.find((entry) => entry.type === 'usable' && entry.start <= start && start < entry.start + entry.size);
+  const row = memoryMap.find(
+    (entry) => entry.type === 'usable' && entry.start <= start && start < entry.start + entry.size,
+  );
   return row === undefined ? 0 : Math.floor((row.start + row.size - start) / 1024);
 }
 

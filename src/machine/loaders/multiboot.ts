@@ -77,7 +77,8 @@ export function loadMultiboot(bytes: Uint8Array, header: number, options: LoadOp
 export function loadMultiboot2(bytes: Uint8Array, header: number, options: LoadOptions): LoadResult {
   const tags = readHeader2Tags(bytes, header);
   if ('problem' in tags) return { ok: false, error: tags };
-  const program = tags.addresses === undefined ? programByElf(bytes) : segmentByAddresses(bytes, header, tags.addresses);
+  const program =
+    tags.addresses === undefined ? programByElf(bytes) : segmentByAddresses(bytes, header, tags.addresses);
   if ('problem' in program) return { ok: false, error: program };
   const entered = tags.entry === undefined ? program : { ...program, entry: tags.entry };
   return plan('multiboot2', entered, options, (modules) => multiboot2Information(options, modules), LOADER2_MAGIC);
@@ -92,7 +93,9 @@ function programByElf(bytes: Uint8Array): Program | Problem {
   const elf = elfSegments(bytes);
   if ('problem' in elf) return elf;
   // The entry point of a higher-half ELF64 is virtual; the protocol enters with paging off, at its physical twin.
-  const home = elf.segments.find((segment) => elf.entry >= segment.virtual && elf.entry < segment.virtual + BigInt(segment.memorySize));
+  const home = elf.segments.find(
+    (segment) => elf.entry >= segment.virtual && elf.entry < segment.virtual + BigInt(segment.memorySize),
+  );
   const entry = home === undefined ? elf.entry : elf.entry - home.virtual + BigInt(home.physical);
   if (entry >= 0x1_0000_0000n) {
     return {
