@@ -38,7 +38,8 @@ declare module '../base/trace.ts' {
       readonly offset: number;
       readonly address: number;
       readonly write: boolean;
-      readonly because: 'memory-space-off' | 'bar-unassigned';
+      /** `power-state`: the function is in D3hot, where only its configuration space answers. */
+      readonly because: 'memory-space-off' | 'bar-unassigned' | 'power-state';
     };
     'pci.message': {
       readonly device: string;
