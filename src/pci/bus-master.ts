@@ -6,13 +6,11 @@
 
 import type { BusAddress } from '../base/address.ts';
 import { assert } from '../base/assert.ts';
-import { AddressSpace } from '../memory/address-space.ts';
-import { AliasRegion } from '../memory/alias-region.ts';
+import { BusMasterGate } from '../memory/bus-master.ts';
 import type { DmaPort } from '../memory/dma-port.ts';
 import { DmaView } from '../memory/dma-view.ts';
 import type { AccessFailure, DmaPurpose } from '../memory/events.ts';
 import { MEMTX_DECODE_ERROR, MEMTX_OK, type MemTxAttrs, type MemTxResult } from '../memory/memtx.ts';
-import { ContainerRegion, WHOLE_ADDRESS_SPACE } from '../memory/region.ts';
 import type { PciBus } from './bus.ts';
 import type { PciFunction } from './function.ts';
 import type { Message } from './msi.ts';
@@ -22,7 +20,7 @@ const MESSAGE_PURPOSE: DmaPurpose = { what: 'interrupt message' };
 export class BusMaster implements DmaPort {
   readonly #function: PciFunction;
   readonly #messageBytes = new Uint8Array(4);
-  #gate: AliasRegion | undefined;
+  #gate: BusMasterGate | undefined;
   #view: DmaView | undefined;
   #messageAttrs: MemTxAttrs = {};
   #reportAbort = false;
@@ -34,15 +32,8 @@ export class BusMaster implements DmaPort {
   /** Builds the view when the function is plugged into `bus`. */
   connect(bus: PciBus, label: string, requesterId: number): void {
     const { system, deviceName } = this.#function;
-    const root = new ContainerRegion(system, 'bus master container', WHOLE_ADDRESS_SPACE);
-    const gate = new AliasRegion(system, 'bus master', bus.dmaRoot, 0, bus.dmaRoot.size);
-    gate.setEnabled(false);
-    root.addSubregion(0, gate);
-    const space = new AddressSpace(system, deviceName, root);
-    space.explainUnassigned = () =>
-      this.#function.busMasterEnabled ? undefined : { kind: 'bus-master-off', device: label };
-    this.#gate = gate;
-    this.#view = new DmaView(space, { kind: 'device', name: label });
+    this.#gate = new BusMasterGate(system, deviceName, label, bus.dmaRoot);
+    this.#view = new DmaView(this.#gate.space, label);
     this.#messageAttrs = { requesterId };
     this.#reportAbort = bus.reportMasterAbort;
   }

@@ -1,0 +1,439 @@
+/**
+ * One local APIC in xAPIC mode (Intel SDM Vol. 3A chapter 10). Registers are reached by index (MMIO offset / 16), which
+ * is also the x2APIC MSR number minus 0x800, so that x2APIC is a second way in and no second implementation.
+ *
+ * Not modelled: x2APIC mode, CMCI, EOI broadcast suppression, focus processors.
+ */
+import type { Nanoseconds, VirtualClock } from '../base/clock.ts';
+import type { StateSource, StateValue } from '../base/state.ts';
+import { type ApicBus, type ApicMessage, type ApicTarget, DELIVERY, FIRST_LEGAL_VECTOR } from './apic-bus.ts';
+import * as registers from './local-apic-registers.ts';
+import { LocalApicTimer } from './local-apic-timer.ts';
+import { LocalVectors } from './local-vectors.ts';
+import { VectorSet } from './vector-set.ts';
+
+const { APIC, ESR, ICR_LOW, SVR } = registers;
+
+/** Destination shorthands of the ICR (10.6.1). */
+const SHORTHAND = { none: 0, self: 1, all: 2, others: 3 } as const;
+const DFR_FLAT = 0xffff_ffff;
+const DFR_MODEL = 0xf000_0000;
+const BROADCAST = 0xff;
+
+/** What a local APIC does to its processor. */
+export interface LocalApicHooks {
+  /** Something that {@link LocalApic.acknowledge} would return is waiting, or no longer. */
+  interruptChanged(asserted: boolean): void;
+  nmi(): void;
+  smi(): void;
+  /** INIT: the processor resets and, unless it is the bootstrap processor, waits for a start-up IPI. */
+  init(): void;
+  /** Start-up IPI: a waiting processor begins in real mode at `vector` << 12. */
+  startUp(vector: number): void;
+}
+
+export interface LocalApicOptions {
+  /** CPU number; also the initial APIC id. */
+  readonly cpu: number;
+  readonly bus: ApicBus;
+  readonly clock: VirtualClock;
+  readonly hooks: LocalApicHooks;
+  /** The external 8259 pair, answered in ExtINT mode. -1: nothing. */
+  readonly acknowledgePic: () => number;
+  readonly tickNanoseconds?: number;
+  readonly timeOfTsc?: (deadline: bigint) => Nanoseconds;
+}
+
+export class LocalApic implements ApicTarget, StateSource {
+  readonly version = 1;
+  readonly name: string;
+  readonly cpu: number;
+  readonly irr = new VectorSet();
+  readonly isr = new VectorSet();
+  readonly tmr = new VectorSet();
+  readonly timer: LocalApicTimer;
+  readonly lvt: LocalVectors;
+  readonly #bus: ApicBus;
+  readonly #hooks: LocalApicHooks;
+  readonly #acknowledgePic: () => number;
+  #id: number;
+  #tpr = 0;
+  #ldr = 0;
+  #dfr = DFR_FLAT;
+  #svr: number = SVR.reset;
+  #icrLow = 0;
+  #icrHigh = 0;
+  /** Errors gathered since the last write to ESR, and what a read of ESR shows (10.5.3). */
+  #errors = 0;
+  #esr = 0;
+  /** IA32_APIC_BASE bit 11. */
+  #hardwareEnabled = true;
+  #output = false;
+
+  constructor(options: LocalApicOptions) {
+    this.cpu = options.cpu;
+    this.name = `apic${options.cpu}`;
+    this.#id = options.cpu;
+    this.#bus = options.bus;
+    this.#hooks = options.hooks;
+    this.#acknowledgePic = options.acknowledgePic;
+    const { clock, tickNanoseconds, timeOfTsc } = options;
+    this.timer = new LocalApicTimer({
+      name: `${this.name}/timer`,
+      clock,
+      expired: () => this.lvt.timerExpired(),
+      ...(tickNanoseconds === undefined ? {} : { tickNanoseconds }),
+      ...(timeOfTsc === undefined ? {} : { timeOfTsc }),
+    });
+    this.lvt = new LocalVectors({
+      post: (vector, levelTriggered) => this.post(vector, levelTriggered),
+      nmi: () => this.#hooks.nmi(),
+      smi: () => this.#hooks.smi(),
+      init: () => this.#hooks.init(),
+      externalChanged: () => this.update(),
+      timerWritten: (value) => this.timer.setLvt(value),
+    });
+  }
+
+  get id(): number {
+    return this.#id;
+  }
+
+  /** Software-enabled (SVR bit 8) and not switched off through IA32_APIC_BASE. */
+  get acceptsFixed(): boolean {
+    return this.#hardwareEnabled && SVR.has(this.#svr, 'enable');
+  }
+
+  get hardwareEnabled(): boolean {
+    return this.#hardwareEnabled;
+  }
+
+  /** Switching the APIC off through IA32_APIC_BASE loses its state (10.4.3). */
+  setHardwareEnabled(enabled: boolean): void {
+    if (this.#hardwareEnabled && !enabled) this.reset();
+    this.#hardwareEnabled = enabled;
+    this.update();
+  }
+
+  /** Task priority, 0-255; CR8 is its upper half (10.8.6.1). */
+  get taskPriority(): number {
+    return this.#tpr;
+  }
+
+  set taskPriority(value: number) {
+    this.#tpr = value & 0xff;
+    this.update();
+  }
+
+  /** PPR: the class below which nothing interrupts (10.8.3.1). */
+  get processorPriority(): number {
+    const inService = Math.max(this.isr.highest, 0);
+    return this.#tpr >> 4 >= inService >> 4 ? this.#tpr : inService & 0xf0;
+  }
+
+  /** APR, as the Pentium's arbitration saw it: the highest of TPR, ISR and IRR. */
+  get arbitrationPriority(): number {
+    const requested = Math.max(this.irr.highest, 0) & 0xf0;
+    const inService = Math.max(this.isr.highest, 0) & 0xf0;
+    const taskClass = this.#tpr & 0xf0;
+    return taskClass >= requested && taskClass > inService ? this.#tpr : Math.max(taskClass & inService, requested);
+  }
+
+  matches(destination: number, logical: boolean): boolean {
+    if (!this.#hardwareEnabled) return false;
+    if (destination === BROADCAST) return true;
+    if (!logical) return destination === this.#id;
+    const own = this.#ldr >>> 24;
+    if ((this.#dfr & DFR_MODEL) >>> 0 === DFR_MODEL) return (destination & own) !== 0;
+    return destination >> 4 === own >> 4 && (destination & own & 0xf) !== 0;
+  }
+
+  accept(message: ApicMessage): void {
+    const { deliveryMode, vector, levelTriggered } = message;
+    switch (deliveryMode) {
+      case DELIVERY.fixed:
+      case DELIVERY.lowestPriority:
+        this.post(vector, levelTriggered);
+        return;
+      case DELIVERY.smi:
+        this.#hooks.smi();
+        return;
+      case DELIVERY.nmi:
+        this.#hooks.nmi();
+        return;
+      case DELIVERY.init:
+        this.#hooks.init();
+        return;
+      case DELIVERY.startUp:
+        this.#hooks.startUp(vector);
+        return;
+      case DELIVERY.extInt:
+        this.lvt.externalMessage();
+        return;
+    }
+  }
+
+  /** Accepts a fixed interrupt into the IRR. */
+  post(vector: number, levelTriggered: boolean): void {
+    if (vector < FIRST_LEGAL_VECTOR) {
+      this.#raiseError(ESR.receiveIllegalVector);
+      return;
+    }
+    this.irr.add(vector);
+    if (levelTriggered) this.tmr.add(vector);
+    else this.tmr.delete(vector);
+    this.update();
+  }
+
+  /**
+   * The processor takes an interrupt: the vector goes into service; an ExtINT asks the 8259s. -1 when nothing is
+   * deliverable any more.
+   */
+  acknowledge(): number {
+    const vector = this.#deliverable;
+    if (vector >= 0) {
+      this.irr.delete(vector);
+      this.isr.add(vector);
+      this.update();
+      return vector;
+    }
+    if (!this.lvt.takeExternal()) return -1;
+    const external = this.#acknowledgePic();
+    this.update();
+    return external;
+  }
+
+  /** True when {@link acknowledge} would find something in the APIC itself. */
+  get hasOwnInterrupt(): boolean {
+    return this.#deliverable >= 0;
+  }
+
+  /** The register at `index`, as an aligned 32-bit read sees it. */
+  readRegister(index: number): number {
+    if (index >= APIC.ISR && index < APIC.ISR + 8) return this.isr.words[index - APIC.ISR]!;
+    if (index >= APIC.TMR && index < APIC.TMR + 8) return this.tmr.words[index - APIC.TMR]!;
+    if (index >= APIC.IRR && index < APIC.IRR + 8) return this.irr.words[index - APIC.IRR]!;
+    const entry = this.lvt.read(index);
+    if (entry !== undefined) return entry;
+    switch (index) {
+      case APIC.ID:
+        return (this.#id << 24) >>> 0;
+      case APIC.VERSION:
+        return registers.APIC_VERSION;
+      case APIC.TPR:
+        return this.#tpr;
+      case APIC.APR:
+        return this.arbitrationPriority;
+      case APIC.PPR:
+        return this.processorPriority;
+      case APIC.LDR:
+        return this.#ldr;
+      case APIC.DFR:
+        return this.#dfr;
+      case APIC.SVR:
+        return this.#svr;
+      case APIC.ESR:
+        return this.#esr;
+      case APIC.ICR_LOW:
+        return this.#icrLow;
+      case APIC.ICR_HIGH:
+        return this.#icrHigh;
+      case APIC.INITIAL_COUNT:
+        return this.timer.initialCount;
+      case APIC.CURRENT_COUNT:
+        return this.timer.currentCount;
+      case APIC.DIVIDE:
+        return this.timer.divide;
+      case APIC.EOI: // write-only
+        return 0;
+      default:
+        this.#raiseError(ESR.illegalRegister);
+        return 0;
+    }
+  }
+
+  /** An aligned 32-bit write to the register at `index`. */
+  writeRegister(index: number, value: number): void {
+    if (this.lvt.write(index, value, this.acceptsFixed)) return;
+    switch (index) {
+      case APIC.ID:
+        this.#id = value >>> 24;
+        return;
+      case APIC.TPR:
+        this.taskPriority = value;
+        return;
+      case APIC.EOI:
+        this.#endOfInterrupt();
+        return;
+      case APIC.LDR:
+        this.#ldr = (value & 0xff00_0000) >>> 0;
+        return;
+      case APIC.DFR:
+        this.#dfr = (value | 0x0fff_ffff) >>> 0;
+        return;
+      case APIC.SVR:
+        this.#svr = SVR.afterGuestWrite(this.#svr, value);
+        if (!SVR.has(this.#svr, 'enable')) this.lvt.maskAll();
+        this.update();
+        return;
+      case APIC.ESR:
+        // A write of anything latches what was gathered and re-arms the register (10.5.3).
+        this.#esr = this.#errors;
+        this.#errors = 0;
+        return;
+      case APIC.ICR_LOW:
+        this.#icrLow = ICR_LOW.afterGuestWrite(this.#icrLow, value);
+        this.#sendIpi();
+        return;
+      case APIC.ICR_HIGH:
+        this.#icrHigh = (value & 0xff00_0000) >>> 0;
+        return;
+      case APIC.INITIAL_COUNT:
+        this.timer.writeInitialCount(value);
+        return;
+      case APIC.DIVIDE:
+        this.timer.writeDivide(registers.DIVIDE.afterGuestWrite(this.timer.divide, value));
+        return;
+      default:
+        if (!isReadOnly(index)) this.#raiseError(ESR.illegalRegister);
+    }
+  }
+
+  /**
+   * What PC firmware leaves on the bootstrap processor: the APIC on, the 8259s through LINT0 (ExtINT), NMI on LINT1
+   * (virtual wire mode, 10.4.7.1 and MultiProcessor Specification 1.4 §3.6.2.2).
+   */
+  setUpVirtualWire(): void {
+    this.writeRegister(APIC.SVR, 0x1ff);
+    this.writeRegister(APIC.LVT_LINT0, 0x8700);
+    this.writeRegister(APIC.LVT_LINT1, 0x8400);
+  }
+
+  /** State after power-up, reset or INIT (10.4.7.1, 10.4.7.3); an INIT keeps the id. */
+  reset(keepId = false): void {
+    if (!keepId) this.#id = this.cpu;
+    for (const set of [this.irr, this.isr, this.tmr]) set.clear();
+    this.#tpr = 0;
+    this.#ldr = 0;
+    this.#dfr = DFR_FLAT;
+    this.#svr = SVR.reset;
+    this.#icrLow = 0;
+    this.#icrHigh = 0;
+    this.#errors = 0;
+    this.#esr = 0;
+    this.#hardwareEnabled = true;
+    this.timer.reset();
+    this.lvt.reset();
+    this.update();
+  }
+
+  /** Recomputes the INTR level after anything that decides it. */
+  update(): void {
+    const output = this.#hardwareEnabled && (this.#deliverable >= 0 || this.lvt.externalPending);
+    if (output === this.#output) return;
+    this.#output = output;
+    this.#hooks.interruptChanged(output);
+  }
+
+  save(): { readonly [field: string]: StateValue } {
+    return {
+      irr: [...this.irr.words],
+      isr: [...this.isr.words],
+      tmr: [...this.tmr.words],
+      scalars: [
+        this.#id,
+        this.#tpr,
+        this.#ldr,
+        this.#dfr,
+        this.#svr,
+        this.#icrLow,
+        this.#icrHigh,
+        this.#errors,
+        this.#esr,
+      ],
+      flags: [this.#hardwareEnabled, this.#output],
+      timer: this.timer.save(),
+      lvt: this.lvt.save(),
+    };
+  }
+
+  load(fields: { readonly [field: string]: StateValue }): void {
+    this.irr.words.set(fields.irr as readonly number[]);
+    this.isr.words.set(fields.isr as readonly number[]);
+    this.tmr.words.set(fields.tmr as readonly number[]);
+    const scalars = fields.scalars as readonly number[];
+    this.#id = scalars[0]!;
+    this.#tpr = scalars[1]!;
+    this.#ldr = scalars[2]!;
+    this.#dfr = scalars[3]!;
+    this.#svr = scalars[4]!;
+    this.#icrLow = scalars[5]!;
+    this.#icrHigh = scalars[6]!;
+    this.#errors = scalars[7]!;
+    this.#esr = scalars[8]!;
+    const flags = fields.flags as readonly boolean[];
+    this.#hardwareEnabled = flags[0]!;
+    this.#output = flags[1]!;
+    this.timer.load(fields.timer as { readonly [field: string]: StateValue });
+    this.lvt.load(fields.lvt as { readonly [field: string]: StateValue });
+  }
+
+  /** The vector that would interrupt now, or -1. */
+  get #deliverable(): number {
+    if (!SVR.has(this.#svr, 'enable')) return -1;
+    const requested = this.irr.highest;
+    return requested >> 4 > this.processorPriority >> 4 ? requested : -1;
+  }
+
+  #endOfInterrupt(): void {
+    const vector = this.isr.highest;
+    if (vector < 0) return;
+    this.isr.delete(vector);
+    if (this.tmr.has(vector)) {
+      this.lvt.endOfInterrupt(vector);
+      this.#bus.broadcastEoi(vector);
+    }
+    this.update();
+  }
+
+  #sendIpi(): void {
+    const low = this.#icrLow;
+    const vector = ICR_LOW.get(low, 'vector');
+    const deliveryMode = ICR_LOW.get(low, 'deliveryMode');
+    const levelTriggered = ICR_LOW.has(low, 'levelTriggered');
+    // INIT level de-assert only synchronises arbitration ids, which integrated APICs do not have (10.6.1).
+    if (deliveryMode === DELIVERY.init && levelTriggered && !ICR_LOW.has(low, 'level')) return;
+    const shorthand = ICR_LOW.get(low, 'shorthand');
+    const fixed = deliveryMode === DELIVERY.fixed || deliveryMode === DELIVERY.lowestPriority;
+    if (fixed && vector < FIRST_LEGAL_VECTOR) this.#raiseError(ESR.sendIllegalVector);
+    const message: ApicMessage = {
+      source: 'ipi',
+      destination: shorthand === SHORTHAND.none ? this.#icrHigh >>> 24 : BROADCAST,
+      logical: shorthand === SHORTHAND.none && ICR_LOW.has(low, 'logical'),
+      deliveryMode,
+      vector,
+      levelTriggered: false,
+    };
+    const { targets } = this.#bus;
+    const others = targets.filter((target) => target !== this);
+    if (shorthand === SHORTHAND.none) this.#bus.send(message);
+    else if (shorthand === SHORTHAND.self) this.#bus.sendTo(message, [this]);
+    else this.#bus.sendTo(message, shorthand === SHORTHAND.all ? targets : others);
+  }
+
+  #raiseError(bit: number): void {
+    const known = (this.#errors & bit) !== 0;
+    this.#errors |= bit;
+    if (!known) this.lvt.errorRaised();
+  }
+}
+
+function isReadOnly(index: number): boolean {
+  return (
+    index === APIC.VERSION ||
+    index === APIC.APR ||
+    index === APIC.PPR ||
+    index === APIC.CURRENT_COUNT ||
+    (index >= APIC.ISR && index < APIC.ESR)
+  );
+}
