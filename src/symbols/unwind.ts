@@ -1,0 +1,116 @@
+/**
+ * Who called whom, from memory alone: the chain of saved frame pointers (System V ABI for x86-64, section 3.2.2). Where
+ * the chain ends too early, words on the stack that follow a call instruction are offered, marked as guessed.
+ */
+import { type Gva, gva } from '../base/address.ts';
+
+export interface UnwindStart {
+  readonly pc: Gva;
+  /** rbp, or ebp. */
+  readonly framePointer: Gva;
+  /** rsp, or esp. */
+  readonly stackPointer: Gva;
+  /** Bytes of a saved register: 8, or 4 in 32-bit code. */
+  readonly wordSize: 4 | 8;
+}
+
+export interface UnwindPorts {
+  /** A word of the guest's memory as the guest's page tables show it; `undefined` where nothing is mapped. */
+  readWord(address: Gva): bigint | undefined;
+  /** True when an address is in code that the symbols know, or (without symbols) could be code at all. */
+  isCode(address: Gva): boolean;
+  /** First address of the function that holds `pc`; sees that a function is still in its first instructions. */
+  functionStart?(pc: Gva): Gva | undefined;
+  /** The bytes before a return address, for telling a return address from a stray pointer. */
+  readCode?(address: Gva, size: number): Uint8Array | undefined;
+}
+
+export interface UnwoundFrame {
+  /** Where the frame stands: the instruction itself in the innermost one, a return address in the others. */
+  readonly pc: Gva;
+  /** What to look up in line tables: a return address minus one, so that it falls on the call. */
+  readonly lookup: Gva;
+  /** Found by scanning the stack, not by the chain. */
+  readonly guessed: boolean;
+}
+
+/** Frames shown at most: recursion without end is one of the things that go wrong. */
+const FRAMES_MAX = 64;
+/** A frame larger than this is no frame but a wild frame pointer. */
+const FRAME_BYTES_MAX = 1n << 20n;
+/** Words of the stack searched for return addresses where the chain does not help. */
+const SCAN_WORDS_MAX = 256;
+
+/** Innermost first; always at least the frame of `start.pc`. */
+export function unwind(start: UnwindStart, ports: UnwindPorts): UnwoundFrame[] {
+  const frames: UnwoundFrame[] = [{ pc: start.pc, lookup: start.pc, guessed: false }];
+  const word = BigInt(start.wordSize);
+  const early = callerInPrologue(start, ports);
+  if (early !== undefined) push(frames, early);
+  let frame = start.framePointer as bigint;
+  let floor = start.stackPointer as bigint;
+  while (frames.length < FRAMES_MAX) {
+    if (frame % word !== 0n || frame < floor || frame - floor > FRAME_BYTES_MAX) break;
+    const saved = ports.readWord(gva(frame));
+    const returnAddress = ports.readWord(gva(frame + word));
+    if (saved === undefined || returnAddress === undefined || !ports.isCode(gva(returnAddress))) break;
+    push(frames, returnAddress);
+    floor = frame + 2n * word;
+    if (saved === 0n) return frames;
+    frame = saved;
+  }
+  // A chain that gave nothing beyond the innermost frame: code built without frame pointers.
+  if (frames.length === 1) scan(start, ports, frames);
+  return frames;
+}
+
+function push(frames: UnwoundFrame[], returnAddress: bigint, guessed = false): void {
+  frames.push({ pc: gva(returnAddress), lookup: gva(returnAddress - 1n), guessed });
+}
+
+/** Bytes of `push rbp`, with and without an `endbr64` before it; after them the frame pointer is still the caller's. */
+const ENDBR = [0xf3, 0x0f, 0x1e];
+
+/**
+ * In the first instructions of a function the chain misses the caller: its return address is still on top of the stack
+ * (before `push rbp`) or just below the saved frame pointer (before `mov rbp, rsp`).
+ */
+function callerInPrologue(start: UnwindStart, ports: UnwindPorts): bigint | undefined {
+  const begin = ports.functionStart?.(start.pc);
+  if (begin === undefined) return undefined;
+  const code = ports.readCode?.(begin, 5);
+  const hasEndbr = code !== undefined && ENDBR.every((byte, index) => code[index] === byte);
+  const pushAt = hasEndbr ? 4n : 0n;
+  const distance = start.pc - begin;
+  const word = BigInt(start.wordSize);
+  if (distance > pushAt + 1n) return undefined;
+  const pushed = distance === pushAt + 1n;
+  // Without `push rbp` there the function keeps no frame, and one byte on the stack is anything.
+  if (pushed && code?.[Number(pushAt)] !== 0x55) return undefined;
+  const slot = (start.stackPointer as bigint) + (pushed ? word : 0n);
+  const value = ports.readWord(gva(slot));
+  return value !== undefined && ports.isCode(gva(value)) ? value : undefined;
+}
+
+function scan(start: UnwindStart, ports: UnwindPorts, frames: UnwoundFrame[]): void {
+  const word = BigInt(start.wordSize);
+  let slot = (start.stackPointer as bigint) - ((start.stackPointer as bigint) % word);
+  for (let count = 0; count < SCAN_WORDS_MAX && frames.length < FRAMES_MAX; count += 1, slot += word) {
+    const value = ports.readWord(gva(slot));
+    if (value === undefined) return;
+    if (ports.isCode(gva(value)) && followsCall(gva(value), ports)) push(frames, value, true);
+  }
+}
+
+/** True when a call instruction ends just before `address` (Intel SDM Vol. 2A, CALL: E8 rel32 and FF /2). */
+function followsCall(address: Gva, ports: UnwindPorts): boolean {
+  const code = ports.readCode?.(gva((address as bigint) - 7n), 7);
+  if (code === undefined || code.length < 7) return false;
+  if (code[2] === 0xe8) return true;
+  // FF /2 is 2, 3, 4, 6 or 7 bytes long by its addressing form; a REX prefix before it changes nothing here.
+  for (const length of [2, 3, 4, 6, 7]) {
+    const at = 7 - length;
+    if (code[at] === 0xff && ((code[at + 1]! >> 3) & 7) === 2) return true;
+  }
+  return false;
+}
