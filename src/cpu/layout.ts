@@ -50,7 +50,7 @@ export const EVENTS = STATE + 0x0fc;
 export const LEAVE_BLOCK = STATE + 0x100;
 /** 1 while the instruction after STI or MOV SS runs (u32): no interrupt is taken before it ends. */
 export const INTERRUPT_SHADOW = STATE + 0x104;
-/** 1 after HLT until an interrupt (u32). */
+/** 1 after HLT until an interrupt; 2 after a triple fault until reset (u32). */
 export const HALTED = STATE + 0x108;
 /** Current privilege level, 0-3 (u32). */
 export const CPL = STATE + 0x10c;
@@ -71,6 +71,8 @@ export const TLB_SETS_BASE = STATE + 0x130;
 export const ACCESS_KIND = STATE + 0x134;
 /** Vector + 1 of the exception being delivered (u32): a second fault meanwhile is a double or triple fault. */
 export const DELIVERING = STATE + 0x138;
+/** 1 from the delivery of an NMI to the next IRET (u32). */
+export const NMI_BLOCKED = STATE + 0x13c;
 
 /** Segment registers es cs ss ds fs gs ldtr tr: {u64 base, u32 limit in bytes, u32 attributes, u32 selector, u32 spare}. */
 export const SEGMENTS = STATE + 0x140;
@@ -180,8 +182,16 @@ export const FEATURES_EXTENDED_EDX = CONTROL + 0x38;
 export const FEATURES_7_EBX = CONTROL + 0x3c;
 /** Absolute instruction count at which the slice must end (f64), when EVENT_LIMIT is set. */
 export const SLICE_LIMIT = CONTROL + 0x40;
-/** Virtual nanoseconds per instruction is the clock's business; the TSC counts TSC_PER_INSTRUCTION each (u32). */
-export const TSC_PER_INSTRUCTION = CONTROL + 0x48;
+/** 1: RDMSR and WRMSR of an MSR that nobody has raise #GP(0), as the specification says. 0: read 0, write nothing. */
+export const UNKNOWN_MSR_FAULTS = CONTROL + 0x48;
+/** EXIT_* reason that a handler which returns EXIT_TO_HOST wants `run` to give (u32). */
+export const EXIT_REASON = CONTROL + 0x4c;
+/** Vector of the exception that could not be delivered, after a triple fault (u32). */
+export const TRIPLE_FAULT_VECTOR = CONTROL + 0x50;
+/** 1: every store to RAM is told to the host before it happens (u32). */
+export const OBSERVE_STORES = CONTROL + 0x54;
+/** The stack frame that a delivery or a far transfer is about to push: 64 bytes. */
+export const FRAME = CONTROL + 0xc0;
 /** The entries of the last page walk: {u64 address, u64 value} from the root down, four at most. */
 export const WALK_ENTRIES = CONTROL + 0x80;
 /** First byte for the run loop's core-wide fields (budget, counters, block in progress ...). */
@@ -266,10 +276,6 @@ export const ACCESS_READ = 0;
 export const ACCESS_WRITE = 1;
 export const ACCESS_EXEC = 2;
 
-// --- Decoded instructions -----------------------------------------------------------------------------------------
-
-/** Offset in a µop of the number of the site (u32) that the who-wrote shadow keeps. */
-export const UOP_SITE = 28;
 
 // --- Mode key, events, exits --------------------------------------------------------------------------------------
 
@@ -296,6 +302,8 @@ export const EVENT_EXIT = 4;
 export const EVENT_LIMIT = 8;
 /** EFLAGS.TF or a debug condition: one instruction at a time. */
 export const EVENT_SINGLE_STEP = 0x10;
+/** HALTED is not 0. */
+export const EVENT_HALTED = 0x20;
 
 /** What `run` of the core returns, and what {@link EXIT_REASONS} names. */
 export const EXIT_BUDGET = 0;

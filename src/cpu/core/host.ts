@@ -21,9 +21,6 @@ export declare function msrRead(msr: u32): u32;
 /** 1: written. 0: not an MSR of the host's. 2: the value must raise #GP(0). */
 @external('host', 'msrWrite')
 export declare function msrWrite(msr: u32, low: u32, high: u32): u32;
-/** CR8 was written (the local APIC's task priority). */
-@external('host', 'taskPriorityChanged')
-export declare function taskPriorityChanged(priority: u32): void;
 @external('host', 'traceInterrupt')
 export declare function traceInterrupt(vector: u32, hasError: u32, errorCode: u32, kind: u32): void;
 @external('host', 'pageTablesChanged')
@@ -48,6 +45,19 @@ export function mmioWrite64(address: u64, size: u32, value: u64): void {
   afterHostCall();
 }
 
-/** A watched page (PAGE_WATCH) was read (0) or written (1) at a backing address. */
+/** A watched page is read (write 0), or is about to be written (1), at a backing address. */
 @external('host', 'watchedAccess')
 export declare function watchedAccess(pointer: u32, size: u32, write: u32): void;
+
+/** Leaves the virtual time in nanoseconds at HOST_LOW, HOST_HIGH. */
+@external('host', 'readClock')
+export declare function readClock(): void;
+/** CR8 is the local APIC's task priority, bits 7-4. */
+@external('host', 'readTaskPriority')
+export declare function readTaskPriority(): u32;
+@external('host', 'writeTaskPriority')
+export declare function writeTaskPriority(priority: u32): void;
+
+/** The next 32 bits of the machine's seeded random source. */
+@external('host', 'randomWord')
+export declare function randomWord(): u32;

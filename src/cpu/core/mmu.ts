@@ -150,10 +150,10 @@ function storePart(entry: u32, address: u64, size: u32, from: u32): void {
   const tag = load<u64>(entry);
   if (!(tag & TAG_MMIO)) {
     const pointer = <u32>address + load<u32>(entry, 8);
+    if (tag & TAG_WATCH) watchedAccess(pointer, size, 1);
     memory.copy(pointer, from, size);
     noteStoreRange(pointer, size);
     if (tag & TAG_SLOW_STORE) storedToCode(entry, pointer, size);
-    if (tag & TAG_WATCH) watchedAccess(pointer, size, 1);
     return;
   }
   let physical = (<u64>(load<u32>(entry, 12) & FRAME_MASK) << 12) | (address & 0xfff);

@@ -1,13 +1,14 @@
 // The software TLBs: filling, flushing, and the bits that send stores to code and watched pages to the slow path.
 
 import {
-  ACCESS_EXEC, ACCESS_WRITE, CPU_COUNT, CPU_INDEX, FRAME_1G, FRAME_2M, FRAME_GLOBAL, FRAME_MASK, PAGE_CODE,
+  ACCESS_EXEC, ACCESS_WRITE, CPU_COUNT, CPU_INDEX, FRAME_1G, FRAME_2M, FRAME_GLOBAL, FRAME_MASK, OBSERVE_STORES, PAGE_CODE,
   PAGE_FLAGS, PAGE_WATCH, TAG_INVALID, TAG_MMIO, TAG_SLOW_STORE, TAG_WATCH, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_SETS,
   TLB_SETS_BASE, TLB_SET_EXEC, TLB_SET_READ, TLB_SET_SIZE, TLB_SET_WRITE, TLB_USED, TLB_USER, VCPU_AREA,
   VCPU_AREA_SIZE, VCPU_LARGE_PAGES, VCPU_LARGE_PAGES_SIZE, VCPU_TLB,
 } from './generated/layout';
 import { walk, walkGlobal, walkPhysical, walkShift } from './paging';
 import { directPointer, directWritable } from './physical';
+import { codeMappingChanged } from './run-state';
 
 @inline
 function setOf(access: u32, kind: u32): u32 {
@@ -33,8 +34,8 @@ export function translate(address: u64, access: u32, kind: u32): u32 {
 }
 
 function fill(entry: u32, address: u64, access: u32): void {
-  const page = walkPhysical & ~0xfff;
-  const linear = address & ~0xfff;
+  const page = walkPhysical & ~<u64>0xfff;
+  const linear = address & ~<u64>0xfff;
   let pointer = directPointer(page, 4096);
   // The page flags are indexed by backing page: a range that does not start alike in its page has no direct entry.
   if (pointer & 0xfff) pointer = 0;
@@ -45,7 +46,7 @@ function fill(entry: u32, address: u64, access: u32): void {
   } else {
     const flags = load<u8>(PAGE_FLAGS + (pointer >>> 12));
     if (access == ACCESS_WRITE && flags & PAGE_CODE) tag |= TAG_SLOW_STORE;
-    if (flags & PAGE_WATCH) tag |= TAG_WATCH;
+    if (flags & PAGE_WATCH || (access == ACCESS_WRITE && load<u32>(OBSERVE_STORES))) tag |= TAG_WATCH;
   }
   let frame = <u32>(page >> 12) & FRAME_MASK;
   if (walkGlobal) frame |= FRAME_GLOBAL;
@@ -98,6 +99,7 @@ export function flushAll(): void {
   }
   store<u32>(TLB_USED, 0);
   memory.fill(area() + VCPU_LARGE_PAGES, 0, VCPU_LARGE_PAGES_SIZE);
+  codeMappingChanged();
 }
 
 /** Drops all but global entries (MOV to CR3). */
@@ -111,6 +113,7 @@ export function flushNonGlobal(): void {
       if (!(load<u32>(entry, 12) & FRAME_GLOBAL)) store<u64>(entry, ~0);
     }
   }
+  codeMappingChanged();
 }
 
 /** INVLPG: drops what was cached for the page of `address`, of whatever size. */
@@ -123,6 +126,7 @@ export function flushPage(address: u64): void {
   }
   if (mayBeLarge(address, false)) flushLarge(address, 21, FRAME_2M);
   if (mayBeLarge(address, true)) flushLarge(address, 30, FRAME_1G);
+  codeMappingChanged();
 }
 
 function flushLarge(address: u64, shift: u64, flag: u32): void {

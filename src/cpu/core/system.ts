@@ -1,0 +1,235 @@
+// Interrupt flag, software interrupts, HLT, ports, CPUID.
+
+import { halt, softwareInterrupt } from './exceptions';
+import { readFlags, writeFlags } from './flags';
+import {
+  CONTINUE_AT_RIP, CPUID_COUNT, CPUID_ENTRY_SIZE, CPUID_TABLE, CPU_INDEX, EFLAGS, EXIT_REASON, EXIT_TO_HOST, FAULTED,
+  FEATURES_1_ECX, FEATURES_7_EBX, INTERRUPT_SHADOW, NEXT, RAX, RBX, RCX, RDX, RIP, SCRATCH_RMW, SEG_TR, TLB_SUPERVISOR,
+  UOP_IMM,
+} from './generated/layout';
+import { afterHostCall, portRead, portWrite, randomWord } from './host';
+import { readPointerAs } from './mmu';
+import {
+  BP, CR4_OSXSAVE, DB, FLAGS_ARITHMETIC, FLAG_CF, FLAG_IF, FLAG_IOPL, FLAG_OF, FLAG_VM, OF, UD, cpl, cr4,
+  protectedMode, raise, raiseGeneralProtection, segmentAttributes, segmentBase, segmentLimit, setCurrentUop,
+} from './state';
+import { dstRegister, nextRipOf, notPrivileged, sizeOf, writeRegister } from './system-operands';
+
+// --- Interrupt flag --------------------------------------------------------------------------------------------------
+
+@inline
+function ioPrivilege(): u32 {
+  return (load<u32>(EFLAGS) & FLAG_IOPL) >>> 12;
+}
+
+/** CLI and STI need IOPL (Vol. 2; CR4.VME and PVI are not there). */
+function mayChangeIf(): bool {
+  if (!protectedMode()) return true;
+  const v86 = (load<u32>(EFLAGS) & FLAG_VM) != 0;
+  if (v86 ? ioPrivilege() == 3 : cpl() <= ioPrivilege()) return true;
+  raiseGeneralProtection();
+  return false;
+}
+
+export function sys_cli(uop: u32): i32 {
+  if (!mayChangeIf()) return FAULTED;
+  store<u32>(EFLAGS, load<u32>(EFLAGS) & ~FLAG_IF);
+  store<u64>(RIP, nextRipOf(uop));
+  return CONTINUE_AT_RIP;
+}
+
+/** The instruction after an STI that enables interrupts runs before any is taken. */
+export function sys_sti(uop: u32): i32 {
+  if (!mayChangeIf()) return FAULTED;
+  const flags = load<u32>(EFLAGS);
+  if (!(flags & FLAG_IF)) store<u32>(INTERRUPT_SHADOW, 1);
+  store<u32>(EFLAGS, flags | FLAG_IF);
+  store<u64>(RIP, nextRipOf(uop));
+  return CONTINUE_AT_RIP;
+}
+
+export function sys_hlt(uop: u32): i32 {
+  if (notPrivileged()) return FAULTED;
+  halt(1);
+  store<u64>(RIP, nextRipOf(uop));
+  return CONTINUE_AT_RIP;
+}
+
+// --- Software interrupts -----------------------------------------------------------------------------------------------
+
+function interrupt(vector: u32, uop: u32): i32 {
+  setCurrentUop(uop);
+  if (softwareInterrupt(vector, nextRipOf(uop))) return CONTINUE_AT_RIP;
+  return load<u32>(EXIT_REASON) ? EXIT_TO_HOST : FAULTED;
+}
+
+export function sys_int(uop: u32): i32 {
+  if (load<u32>(EFLAGS) & FLAG_VM && ioPrivilege() != 3) {
+    raiseGeneralProtection();
+    return FAULTED;
+  }
+  return interrupt(load<u32>(uop, UOP_IMM) & 0xff, uop);
+}
+export function sys_int3(uop: u32): i32 {
+  return interrupt(BP, uop);
+}
+export function sys_into(uop: u32): i32 {
+  if (readFlags() & FLAG_OF) return interrupt(OF, uop);
+  store<u64>(RIP, nextRipOf(uop));
+  return CONTINUE_AT_RIP;
+}
+export function sys_int1(uop: u32): i32 {
+  return interrupt(DB, uop);
+}
+
+// --- Ports -------------------------------------------------------------------------------------------------------------
+
+/** Whether the code may use `size` ports from `port` on: IOPL, or the TSS's bit map (Vol. 1 19.5). False: fault pending. */
+export function portAllowed(port: u32, size: u32): bool {
+  if (!protectedMode()) return true;
+  const v86 = (load<u32>(EFLAGS) & FLAG_VM) != 0;
+  if (!v86 && cpl() <= ioPrivilege()) return true;
+  const limit = segmentLimit(SEG_TR);
+  // Only a 32- or 64-bit TSS has a bit map.
+  if (segmentAttributes(SEG_TR) & 8 && limit >= 0x67) {
+    const p = readPointerAs(segmentBase(SEG_TR) + 0x66, 2, TLB_SUPERVISOR, SCRATCH_RMW);
+    if (!p) return false;
+    const at = <u32>load<u16>(p) + (port >>> 3);
+    // Two bytes are always read: the last port's bit may be in the next one.
+    if (at + 1 <= limit) {
+      const bits = readPointerAs(segmentBase(SEG_TR) + at, 2, TLB_SUPERVISOR, SCRATCH_RMW);
+      if (!bits) return false;
+      if (((<u32>load<u16>(bits) >>> (port & 7)) & ((1 << size) - 1)) == 0) return true;
+    }
+  }
+  raiseGeneralProtection();
+  return false;
+}
+
+/** A port takes at most 4 bytes at once. */
+@inline
+function portSize(uop: u32): u32 {
+  return min<u32>(sizeOf(uop), 4);
+}
+
+function input(uop: u32, port: u32): i32 {
+  const size = portSize(uop);
+  if (!portAllowed(port, size)) return FAULTED;
+  setCurrentUop(uop);
+  writeRegister(RAX, size, portRead(port, size));
+  afterHostCall();
+  store<u64>(RIP, nextRipOf(uop));
+  return CONTINUE_AT_RIP;
+}
+
+function output(uop: u32, port: u32): i32 {
+  const size = portSize(uop);
+  if (!portAllowed(port, size)) return FAULTED;
+  setCurrentUop(uop);
+  const value = size == 1 ? <u32>load<u8>(RAX) : size == 2 ? <u32>load<u16>(RAX) : load<u32>(RAX);
+  portWrite(port, size, value);
+  afterHostCall();
+  store<u64>(RIP, nextRipOf(uop));
+  return CONTINUE_AT_RIP;
+}
+
+export function sys_in_imm(uop: u32): i32 {
+  return input(uop, load<u32>(uop, UOP_IMM) & 0xff);
+}
+export function sys_in_dx(uop: u32): i32 {
+  return input(uop, load<u16>(RDX));
+}
+export function sys_out_imm(uop: u32): i32 {
+  return output(uop, load<u32>(uop, UOP_IMM) & 0xff);
+}
+export function sys_out_dx(uop: u32): i32 {
+  return output(uop, load<u16>(RDX));
+}
+
+// --- CPUID, MONITOR, random numbers --------------------------------------------------------------------------------------
+
+/** Entry of the model's table for a leaf, 0 if it has none. */
+function leafEntry(leaf: u32, subleaf: u32): u32 {
+  const count = load<u32>(CPUID_COUNT);
+  for (let i: u32 = 0; i < count; i++) {
+    const entry = CPUID_TABLE + i * CPUID_ENTRY_SIZE;
+    if (load<u32>(entry) != leaf) continue;
+    if (load<u32>(entry, 4) == 0xffffffff || load<u32>(entry, 4) == subleaf) return entry;
+  }
+  return 0;
+}
+
+/** Beyond the highest leaf of its range, the highest basic leaf answers (Vol. 2, CPUID); a gap within reads 0. */
+function effectiveLeaf(leaf: u32): u32 {
+  const range = leaf & 0xf000_0000;
+  const first = leafEntry(range, 0);
+  if (first && leaf <= load<u32>(first, 8)) return leaf;
+  return load<u32>(leafEntry(0, 0), 8);
+}
+
+export function sys_cpuid(uop: u32): i32 {
+  const leaf = effectiveLeaf(load<u32>(RAX));
+  const entry = leafEntry(leaf, load<u32>(RCX));
+  let eax: u32 = 0;
+  let ebx: u32 = 0;
+  let ecx: u32 = 0;
+  let edx: u32 = 0;
+  if (entry) {
+    eax = load<u32>(entry, 8);
+    ebx = load<u32>(entry, 12);
+    ecx = load<u32>(entry, 16);
+    edx = load<u32>(entry, 20);
+  }
+  if (leaf == 1) {
+    ebx |= load<u32>(CPU_INDEX) << 24;
+    if (cr4() & CR4_OSXSAVE) ecx |= 1 << 27;
+  } else if (leaf == 0xb) {
+    edx = load<u32>(CPU_INDEX);
+  }
+  store<u64>(RAX, eax);
+  store<u64>(RBX, ebx);
+  store<u64>(RCX, ecx);
+  store<u64>(RDX, edx);
+  return NEXT;
+}
+
+/** Nothing to watch: one processor runs at a time. MWAIT behaves as a NOP, which its specification allows. */
+export function sys_monitor(uop: u32): i32 {
+  return monitorAllowed() ? NEXT : FAULTED;
+}
+export function sys_mwait(uop: u32): i32 {
+  if (!monitorAllowed()) return FAULTED;
+  store<u64>(RIP, nextRipOf(uop));
+  return CONTINUE_AT_RIP;
+}
+function monitorAllowed(): bool {
+  if (!(load<u32>(FEATURES_1_ECX) & 8) || cpl() != 0) {
+    raise(UD);
+    return false;
+  }
+  return true;
+}
+
+/** RDRAND and RDSEED: numbers from the host's seeded source, so that runs repeat; always successful (CF = 1). */
+function random(uop: u32): i32 {
+  const size = sizeOf(uop);
+  let value = <u64>randomWord();
+  if (size == 8) value |= <u64>randomWord() << 32;
+  writeRegister(dstRegister(uop), size, value);
+  writeFlags((readFlags() & ~FLAGS_ARITHMETIC) | FLAG_CF);
+  return NEXT;
+}
+export function sys_rdrand(uop: u32): i32 {
+  if (!(load<u32>(FEATURES_1_ECX) & (1 << 30))) {
+    raise(UD);
+    return FAULTED;
+  }
+  return random(uop);
+}
+export function sys_rdseed(uop: u32): i32 {
+  if (!(load<u32>(FEATURES_7_EBX) & (1 << 18))) {
+    raise(UD);
+    return FAULTED;
+  }
+  return random(uop);
+}
