@@ -6,7 +6,18 @@ export { AddressSpace, type ExplainUnassigned } from './address-space.ts';
 export { AliasRegion } from './alias-region.ts';
 export { BusMasterGate } from './bus-master.ts';
 export { CpuMemoryPort, CpuPortIo, type DirectRange, directRanges } from './cpu-port.ts';
+export {
+  DIRTY_ALL,
+  DIRTY_CODE,
+  DIRTY_MIGRATION,
+  DIRTY_PAGE_SIZE,
+  DIRTY_VGA,
+  type DirtyClient,
+  DirtySnapshot,
+} from './dirty-log.ts';
+export { BOUNCE_BUFFER_BYTES, type DmaDirection, DmaMapper, type DmaMapping, type MapMode } from './dma-map.ts';
 export type { DmaPort } from './dma-port.ts';
+export { type ByteOrder, TypedDma } from './dma-typed.ts';
 export { DmaView } from './dma-view.ts';
 export type * from './events.ts';
 export { FlatRange, FlatView } from './flat-view.ts';
@@ -25,3 +36,5 @@ export {
   RomDeviceRegion,
 } from './ram-region.ts';
 export { ContainerRegion, MemoryRegion, type RegionKind, RegionOwner, WHOLE_ADDRESS_SPACE } from './region.ts';
+export { type ScatterGatherEntry, ScatterGatherList, type ScatterGatherOutcome } from './scatter-gather.ts';
+export type { WriteHook, WriteHookMatch } from './write-hooks.ts';
