@@ -1,0 +1,192 @@
+#include "workloads.h"
+#include "memory.h"
+
+/* Above the kernel and below 16 MiB: RAM on every machine that can boot it. */
+#define ARENA_PHYSICAL 0x800000ul
+
+#define SIEVE_SIZE 65536u
+#define MATRIX_SIDE 48u
+#define SORT_COUNT 4096u
+#define CRC_BYTES 65536u
+#define COPY_BYTES 262144u
+
+static void *arena(void) { return phys_to_virt(ARENA_PHYSICAL); }
+
+/* Numerical Recipes' 32-bit generator: quick, and the same everywhere. */
+static u32 next_random(u32 *state)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return *state;
+}
+
+/* Byte stores with growing strides, and a loop over bytes. */
+static u64 sieve(u64 rounds)
+{
+    u8 *composite = arena();
+    u64 total = 0;
+    for (u64 round = 0; round < rounds; round++) {
+        for (u32 i = 0; i < SIEVE_SIZE; i++)
+            composite[i] = 0;
+        u32 primes = 0;
+        for (u32 i = 2; i < SIEVE_SIZE; i++) {
+            if (composite[i])
+                continue;
+            primes++;
+            for (u32 multiple = 2 * i; multiple < SIEVE_SIZE; multiple += i)
+                composite[multiple] = 1;
+        }
+        total += primes;
+    }
+    return total;
+}
+
+/* Multiply and add over strided 32-bit loads. */
+static u64 matrix(u64 rounds)
+{
+    u32(*a)[MATRIX_SIDE] = arena();
+    u32(*b)[MATRIX_SIDE] = a + MATRIX_SIDE;
+    u32(*product)[MATRIX_SIDE] = b + MATRIX_SIDE;
+    u32 seed = 1;
+    for (u32 i = 0; i < 2 * MATRIX_SIDE * MATRIX_SIDE; i++)
+        a[0][i] = next_random(&seed) >> 16;
+    for (u64 round = 0; round < rounds; round++) {
+        for (u32 row = 0; row < MATRIX_SIDE; row++) {
+            for (u32 column = 0; column < MATRIX_SIDE; column++) {
+                u32 sum = 0;
+                for (u32 k = 0; k < MATRIX_SIDE; k++)
+                    sum += a[row][k] * b[k][column];
+                product[row][column] = sum;
+            }
+        }
+        a[round % MATRIX_SIDE][0] ^= product[MATRIX_SIDE - 1][round % MATRIX_SIDE];
+    }
+    u64 sum = 0;
+    for (u32 i = 0; i < MATRIX_SIDE; i++)
+        sum += product[i][i];
+    return sum;
+}
+
+/* Recursion and branches that cannot be foretold: quicksort with the middle element as pivot. */
+static void sort_range(u32 *values, i64 low, i64 high)
+{
+    if (low >= high)
+        return;
+    u32 pivot = values[(low + high) / 2];
+    i64 left = low, right = high;
+    while (left <= right) {
+        while (values[left] < pivot)
+            left++;
+        while (values[right] > pivot)
+            right--;
+        if (left > right)
+            break;
+        u32 swapped = values[left];
+        values[left++] = values[right];
+        values[right--] = swapped;
+    }
+    sort_range(values, low, right);
+    sort_range(values, left, high);
+}
+
+static u64 sort(u64 rounds)
+{
+    u32 *values = arena();
+    u32 seed = 1;
+    u64 total = 0;
+    for (u64 round = 0; round < rounds; round++) {
+        for (u32 i = 0; i < SORT_COUNT; i++)
+            values[i] = next_random(&seed);
+        sort_range(values, 0, SORT_COUNT - 1);
+        for (u32 i = 1; i < SORT_COUNT; i++)
+            total += values[i - 1] <= values[i];
+        total += values[SORT_COUNT / 2];
+    }
+    return total;
+}
+
+/* Shifts, exclusive or, table loads: CRC-32 as in Ethernet. */
+static u64 crc(u64 rounds)
+{
+    u32 *table = arena();
+    u8 *bytes = (u8 *)(table + 256);
+    for (u32 i = 0; i < 256; i++) {
+        u32 value = i;
+        for (u32 bit = 0; bit < 8; bit++)
+            value = value & 1 ? value >> 1 ^ 0xedb88320u : value >> 1;
+        table[i] = value;
+    }
+    for (u32 i = 0; i < CRC_BYTES; i++)
+        bytes[i] = (u8)(i * 7);
+    u32 value = 0xffffffffu;
+    for (u64 round = 0; round < rounds; round++)
+        for (u32 i = 0; i < CRC_BYTES; i++)
+            value = value >> 8 ^ table[(value ^ bytes[i]) & 0xff];
+    return value ^ 0xffffffffu;
+}
+
+/* String instructions over 256 KiB. */
+static u64 copy(u64 rounds)
+{
+    u8 *from = arena(), *to = from + COPY_BYTES;
+    for (u32 i = 0; i < COPY_BYTES; i++)
+        from[i] = (u8)(i ^ i >> 8);
+    for (u64 round = 0; round < rounds; round++) {
+        void *destination = to;
+        const void *source = from;
+        u64 count = COPY_BYTES / 8;
+        asm volatile("rep movsq" : "+D"(destination), "+S"(source), "+c"(count) : : "memory");
+        from[round % COPY_BYTES]++;
+    }
+    u64 sum = 0;
+    for (u32 i = 0; i < COPY_BYTES; i++)
+        sum = sum * 31 + to[i];
+    return sum;
+}
+
+/* Calls, returns and the stack: Fibonacci without shame. */
+static u64 __attribute__((noinline)) fibonacci(u64 n) { return n < 2 ? n : fibonacci(n - 1) + fibonacci(n - 2); }
+
+static u64 calls(u64 rounds)
+{
+    u64 total = 0;
+    for (u64 round = 0; round < rounds; round++)
+        total += fibonacci(16 + (round & 1));
+    return total;
+}
+
+/* 64-bit arithmetic in registers only: multiply, rotate, divide. */
+static u64 arithmetic(u64 rounds)
+{
+    u64 a = 0x9e3779b97f4a7c15, b = 1;
+    for (u64 i = 0; i < rounds * 10000; i++) {
+        a = a * 0xbf58476d1ce4e5b9 + i;
+        a ^= a >> 31;
+        b = b << 7 | b >> 57;
+        b += a;
+        if ((i & 63) == 0)
+            b ^= a / (i + 3) + a % (i + 5);
+    }
+    return a ^ b;
+}
+
+/* One load that depends on the last, over 1 MiB in an order that no cache foresees: the TLB's and the memory path's cost. */
+static u64 chase(u64 rounds)
+{
+    u32 *next = arena();
+    const u32 count = 1u << 18;
+    for (u32 i = 0; i < count; i++)
+        next[i] = (i * 1664525u + 1013904223u) & (count - 1);
+    u32 at = 0;
+    u64 sum = 0;
+    for (u64 i = 0; i < rounds * 10000; i++) {
+        at = next[at];
+        sum += at;
+    }
+    return sum;
+}
+
+const struct workload workloads[] = {
+    {"sieve", sieve, 100},   {"matrix", matrix, 200}, {"sort", sort, 100},             {"crc", crc, 200},
+    {"copy", copy, 500},     {"calls", calls, 2000},  {"arithmetic", arithmetic, 500}, {"chase", chase, 500},
+};
+const u32 workload_count = sizeof workloads / sizeof workloads[0];
