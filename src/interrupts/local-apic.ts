@@ -7,16 +7,14 @@
 import type { Nanoseconds, VirtualClock } from '../base/clock.ts';
 import type { StateSource, StateValue } from '../base/state.ts';
 import { type ApicBus, type ApicMessage, type ApicTarget, DELIVERY, FIRST_LEGAL_VECTOR } from './apic-bus.ts';
-import * as registers from './local-apic-registers.ts';
+import { type ApicRegisters, readRegister, resetRegisters, writeRegister } from './local-apic-access.ts';
+import { APIC, ESR, ICR_LOW, SVR } from './local-apic-registers.ts';
 import { LocalApicTimer } from './local-apic-timer.ts';
 import { LocalVectors } from './local-vectors.ts';
 import { VectorSet } from './vector-set.ts';
 
-const { APIC, ESR, ICR_LOW, SVR } = registers;
-
 /** Destination shorthands of the ICR (10.6.1). */
 const SHORTHAND = { none: 0, self: 1, all: 2, others: 3 } as const;
-const DFR_FLAT = 0xffff_ffff;
 const DFR_MODEL = 0xf000_0000;
 const BROADCAST = 0xff;
 
@@ -56,16 +54,8 @@ export class LocalApic implements ApicTarget, StateSource {
   readonly #bus: ApicBus;
   readonly #hooks: LocalApicHooks;
   readonly #acknowledgePic: () => number;
-  #id: number;
-  #tpr = 0;
-  #ldr = 0;
-  #dfr = DFR_FLAT;
-  #svr: number = SVR.reset;
-  #icrLow = 0;
-  #icrHigh = 0;
-  /** Errors gathered since the last write to ESR, and what a read of ESR shows (10.5.3). */
-  #errors = 0;
-  #esr = 0;
+  /** Software-visible registers that hold what was written; access goes through {@link readRegister}. */
+  readonly registers: ApicRegisters;
   /** IA32_APIC_BASE bit 11. */
   #hardwareEnabled = true;
   #output = false;
@@ -73,7 +63,7 @@ export class LocalApic implements ApicTarget, StateSource {
   constructor(options: LocalApicOptions) {
     this.cpu = options.cpu;
     this.name = `apic${options.cpu}`;
-    this.#id = options.cpu;
+    this.registers = resetRegisters(options.cpu);
     this.#bus = options.bus;
     this.#hooks = options.hooks;
     this.#acknowledgePic = options.acknowledgePic;
@@ -96,12 +86,12 @@ export class LocalApic implements ApicTarget, StateSource {
   }
 
   get id(): number {
-    return this.#id;
+    return this.registers.id;
   }
 
   /** Software-enabled (SVR bit 8) and not switched off through IA32_APIC_BASE. */
   get acceptsFixed(): boolean {
-    return this.#hardwareEnabled && SVR.has(this.#svr, 'enable');
+    return this.#hardwareEnabled && SVR.has(this.registers.svr, 'enable');
   }
 
   get hardwareEnabled(): boolean {
@@ -117,34 +107,36 @@ export class LocalApic implements ApicTarget, StateSource {
 
   /** Task priority, 0-255; CR8 is its upper half (10.8.6.1). */
   get taskPriority(): number {
-    return this.#tpr;
+    return this.registers.tpr;
   }
 
   set taskPriority(value: number) {
-    this.#tpr = value & 0xff;
+    this.registers.tpr = value & 0xff;
     this.update();
   }
 
   /** PPR: the class below which nothing interrupts (10.8.3.1). */
   get processorPriority(): number {
     const inService = Math.max(this.isr.highest, 0);
-    return this.#tpr >> 4 >= inService >> 4 ? this.#tpr : inService & 0xf0;
+    return this.registers.tpr >> 4 >= inService >> 4 ? this.registers.tpr : inService & 0xf0;
   }
 
   /** APR, as the Pentium's arbitration saw it: the highest of TPR, ISR and IRR. */
   get arbitrationPriority(): number {
     const requested = Math.max(this.irr.highest, 0) & 0xf0;
     const inService = Math.max(this.isr.highest, 0) & 0xf0;
-    const taskClass = this.#tpr & 0xf0;
-    return taskClass >= requested && taskClass > inService ? this.#tpr : Math.max(taskClass & inService, requested);
+    const taskClass = this.registers.tpr & 0xf0;
+    return taskClass >= requested && taskClass > inService
+      ? this.registers.tpr
+      : Math.max(taskClass & inService, requested);
   }
 
   matches(destination: number, logical: boolean): boolean {
     if (!this.#hardwareEnabled) return false;
     if (destination === BROADCAST) return true;
-    if (!logical) return destination === this.#id;
-    const own = this.#ldr >>> 24;
-    if ((this.#dfr & DFR_MODEL) >>> 0 === DFR_MODEL) return (destination & own) !== 0;
+    if (!logical) return destination === this.registers.id;
+    const own = this.registers.ldr >>> 24;
+    if ((this.registers.dfr & DFR_MODEL) >>> 0 === DFR_MODEL) return (destination & own) !== 0;
     return destination >> 4 === own >> 4 && (destination & own & 0xf) !== 0;
   }
 
@@ -176,7 +168,7 @@ export class LocalApic implements ApicTarget, StateSource {
   /** Accepts a fixed interrupt into the IRR. */
   post(vector: number, levelTriggered: boolean): void {
     if (vector < FIRST_LEGAL_VECTOR) {
-      this.#raiseError(ESR.receiveIllegalVector);
+      this.raiseError(ESR.receiveIllegalVector);
       return;
     }
     this.irr.add(vector);
@@ -203,100 +195,24 @@ export class LocalApic implements ApicTarget, StateSource {
     return external;
   }
 
+  /** True when {@link acknowledge} would return a vector. */
+  get hasInterrupt(): boolean {
+    return this.#deliverable >= 0 || this.lvt.externalPending;
+  }
+
   /** True when {@link acknowledge} would find something in the APIC itself. */
   get hasOwnInterrupt(): boolean {
     return this.#deliverable >= 0;
   }
 
-  /** The register at `index`, as an aligned 32-bit read sees it. */
+  /** The register at `index`, as an aligned 32-bit read sees it. An undefined index is an ESR error and reads 0. */
   readRegister(index: number): number {
-    if (index >= APIC.ISR && index < APIC.ISR + 8) return this.isr.words[index - APIC.ISR]!;
-    if (index >= APIC.TMR && index < APIC.TMR + 8) return this.tmr.words[index - APIC.TMR]!;
-    if (index >= APIC.IRR && index < APIC.IRR + 8) return this.irr.words[index - APIC.IRR]!;
-    const entry = this.lvt.read(index);
-    if (entry !== undefined) return entry;
-    switch (index) {
-      case APIC.ID:
-        return (this.#id << 24) >>> 0;
-      case APIC.VERSION:
-        return registers.APIC_VERSION;
-      case APIC.TPR:
-        return this.#tpr;
-      case APIC.APR:
-        return this.arbitrationPriority;
-      case APIC.PPR:
-        return this.processorPriority;
-      case APIC.LDR:
-        return this.#ldr;
-      case APIC.DFR:
-        return this.#dfr;
-      case APIC.SVR:
-        return this.#svr;
-      case APIC.ESR:
-        return this.#esr;
-      case APIC.ICR_LOW:
-        return this.#icrLow;
-      case APIC.ICR_HIGH:
-        return this.#icrHigh;
-      case APIC.INITIAL_COUNT:
-        return this.timer.initialCount;
-      case APIC.CURRENT_COUNT:
-        return this.timer.currentCount;
-      case APIC.DIVIDE:
-        return this.timer.divide;
-      case APIC.EOI: // write-only
-        return 0;
-      default:
-        this.#raiseError(ESR.illegalRegister);
-        return 0;
-    }
+    return readRegister(this, index);
   }
 
   /** An aligned 32-bit write to the register at `index`. */
   writeRegister(index: number, value: number): void {
-    if (this.lvt.write(index, value, this.acceptsFixed)) return;
-    switch (index) {
-      case APIC.ID:
-        this.#id = value >>> 24;
-        return;
-      case APIC.TPR:
-        this.taskPriority = value;
-        return;
-      case APIC.EOI:
-        this.#endOfInterrupt();
-        return;
-      case APIC.LDR:
-        this.#ldr = (value & 0xff00_0000) >>> 0;
-        return;
-      case APIC.DFR:
-        this.#dfr = (value | 0x0fff_ffff) >>> 0;
-        return;
-      case APIC.SVR:
-        this.#svr = SVR.afterGuestWrite(this.#svr, value);
-        if (!SVR.has(this.#svr, 'enable')) this.lvt.maskAll();
-        this.update();
-        return;
-      case APIC.ESR:
-        // A write of anything latches what was gathered and re-arms the register (10.5.3).
-        this.#esr = this.#errors;
-        this.#errors = 0;
-        return;
-      case APIC.ICR_LOW:
-        this.#icrLow = ICR_LOW.afterGuestWrite(this.#icrLow, value);
-        this.#sendIpi();
-        return;
-      case APIC.ICR_HIGH:
-        this.#icrHigh = (value & 0xff00_0000) >>> 0;
-        return;
-      case APIC.INITIAL_COUNT:
-        this.timer.writeInitialCount(value);
-        return;
-      case APIC.DIVIDE:
-        this.timer.writeDivide(registers.DIVIDE.afterGuestWrite(this.timer.divide, value));
-        return;
-      default:
-        if (!isReadOnly(index)) this.#raiseError(ESR.illegalRegister);
-    }
+    writeRegister(this, index, value);
   }
 
   /**
@@ -311,16 +227,8 @@ export class LocalApic implements ApicTarget, StateSource {
 
   /** State after power-up, reset or INIT (10.4.7.1, 10.4.7.3); an INIT keeps the id. */
   reset(keepId = false): void {
-    if (!keepId) this.#id = this.cpu;
+    Object.assign(this.registers, resetRegisters(keepId ? this.registers.id : this.cpu));
     for (const set of [this.irr, this.isr, this.tmr]) set.clear();
-    this.#tpr = 0;
-    this.#ldr = 0;
-    this.#dfr = DFR_FLAT;
-    this.#svr = SVR.reset;
-    this.#icrLow = 0;
-    this.#icrHigh = 0;
-    this.#errors = 0;
-    this.#esr = 0;
     this.#hardwareEnabled = true;
     this.timer.reset();
     this.lvt.reset();
@@ -329,7 +237,7 @@ export class LocalApic implements ApicTarget, StateSource {
 
   /** Recomputes the INTR level after anything that decides it. */
   update(): void {
-    const output = this.#hardwareEnabled && (this.#deliverable >= 0 || this.lvt.externalPending);
+    const output = this.#hardwareEnabled && this.hasInterrupt;
     if (output === this.#output) return;
     this.#output = output;
     this.#hooks.interruptChanged(output);
@@ -340,17 +248,7 @@ export class LocalApic implements ApicTarget, StateSource {
       irr: [...this.irr.words],
       isr: [...this.isr.words],
       tmr: [...this.tmr.words],
-      scalars: [
-        this.#id,
-        this.#tpr,
-        this.#ldr,
-        this.#dfr,
-        this.#svr,
-        this.#icrLow,
-        this.#icrHigh,
-        this.#errors,
-        this.#esr,
-      ],
+      registers: { ...this.registers },
       flags: [this.#hardwareEnabled, this.#output],
       timer: this.timer.save(),
       lvt: this.lvt.save(),
@@ -361,16 +259,7 @@ export class LocalApic implements ApicTarget, StateSource {
     this.irr.words.set(fields.irr as readonly number[]);
     this.isr.words.set(fields.isr as readonly number[]);
     this.tmr.words.set(fields.tmr as readonly number[]);
-    const scalars = fields.scalars as readonly number[];
-    this.#id = scalars[0]!;
-    this.#tpr = scalars[1]!;
-    this.#ldr = scalars[2]!;
-    this.#dfr = scalars[3]!;
-    this.#svr = scalars[4]!;
-    this.#icrLow = scalars[5]!;
-    this.#icrHigh = scalars[6]!;
-    this.#errors = scalars[7]!;
-    this.#esr = scalars[8]!;
+    Object.assign(this.registers, fields.registers);
     const flags = fields.flags as readonly boolean[];
     this.#hardwareEnabled = flags[0]!;
     this.#output = flags[1]!;
@@ -380,12 +269,13 @@ export class LocalApic implements ApicTarget, StateSource {
 
   /** The vector that would interrupt now, or -1. */
   get #deliverable(): number {
-    if (!SVR.has(this.#svr, 'enable')) return -1;
+    if (!SVR.has(this.registers.svr, 'enable')) return -1;
     const requested = this.irr.highest;
     return requested >> 4 > this.processorPriority >> 4 ? requested : -1;
   }
 
-  #endOfInterrupt(): void {
+  /** EOI: the highest vector in service has been handled (10.8.5). */
+  endOfInterrupt(): void {
     const vector = this.isr.highest;
     if (vector < 0) return;
     this.isr.delete(vector);
@@ -396,8 +286,9 @@ export class LocalApic implements ApicTarget, StateSource {
     this.update();
   }
 
-  #sendIpi(): void {
-    const low = this.#icrLow;
+  /** Sends what ICR holds (10.6.1). */
+  sendIpi(): void {
+    const low = this.registers.icrLow;
     const vector = ICR_LOW.get(low, 'vector');
     const deliveryMode = ICR_LOW.get(low, 'deliveryMode');
     const levelTriggered = ICR_LOW.has(low, 'levelTriggered');
@@ -405,10 +296,10 @@ export class LocalApic implements ApicTarget, StateSource {
     if (deliveryMode === DELIVERY.init && levelTriggered && !ICR_LOW.has(low, 'level')) return;
     const shorthand = ICR_LOW.get(low, 'shorthand');
     const fixed = deliveryMode === DELIVERY.fixed || deliveryMode === DELIVERY.lowestPriority;
-    if (fixed && vector < FIRST_LEGAL_VECTOR) this.#raiseError(ESR.sendIllegalVector);
+    if (fixed && vector < FIRST_LEGAL_VECTOR) this.raiseError(ESR.sendIllegalVector);
     const message: ApicMessage = {
       source: 'ipi',
-      destination: shorthand === SHORTHAND.none ? this.#icrHigh >>> 24 : BROADCAST,
+      destination: shorthand === SHORTHAND.none ? this.registers.icrHigh >>> 24 : BROADCAST,
       logical: shorthand === SHORTHAND.none && ICR_LOW.has(low, 'logical'),
       deliveryMode,
       vector,
@@ -421,19 +312,10 @@ export class LocalApic implements ApicTarget, StateSource {
     else this.#bus.sendTo(message, shorthand === SHORTHAND.all ? targets : others);
   }
 
-  #raiseError(bit: number): void {
-    const known = (this.#errors & bit) !== 0;
-    this.#errors |= bit;
+  /** Gathers an ESR bit; the first one raises the error interrupt (10.5.3). */
+  raiseError(bit: number): void {
+    const known = (this.registers.errors & bit) !== 0;
+    this.registers.errors |= bit;
     if (!known) this.lvt.errorRaised();
   }
-}
-
-function isReadOnly(index: number): boolean {
-  return (
-    index === APIC.VERSION ||
-    index === APIC.APR ||
-    index === APIC.PPR ||
-    index === APIC.CURRENT_COUNT ||
-    (index >= APIC.ISR && index < APIC.ESR)
-  );
 }

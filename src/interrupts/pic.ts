@@ -11,6 +11,31 @@ const SPURIOUS_LEVEL = 7;
 
 type InitialisationStep = 'done' | 'icw2' | 'icw3' | 'icw4';
 
+/** What ICW1, ICW4, OCW2 and OCW3 switched on. */
+interface PicModes {
+  needsIcw4: boolean;
+  single: boolean;
+  levelTriggered: boolean;
+  autoEoi: boolean;
+  rotateOnAutoEoi: boolean;
+  specialMask: boolean;
+  specialFullyNested: boolean;
+  readIsr: boolean;
+  poll: boolean;
+}
+
+const INITIAL_MODES: Readonly<PicModes> = {
+  needsIcw4: false,
+  single: false,
+  levelTriggered: false,
+  autoEoi: false,
+  rotateOnAutoEoi: false,
+  specialMask: false,
+  specialFullyNested: false,
+  readIsr: false,
+  poll: false,
+};
+
 /** What an acknowledge cycle found: the level taken into service, or a spurious one. */
 export interface PicAcknowledge {
   readonly level: number;
@@ -32,15 +57,7 @@ export class Pic {
   /** The level with the highest priority; rotation moves it. */
   #highest = 0;
   #step: InitialisationStep = 'done';
-  #needsIcw4 = false;
-  #single = false;
-  #levelTriggered = false;
-  #autoEoi = false;
-  #rotateOnAutoEoi = false;
-  #specialMask = false;
-  #specialFullyNested = false;
-  #readIsr = false;
-  #poll = false;
+  #modes: PicModes = { ...INITIAL_MODES };
   readonly #elcrMask: number;
   /** The levels that carry a slave (only IR2 of a PC's master). */
   readonly #cascadeMask: number;
@@ -86,21 +103,21 @@ export class Pic {
     if (level === undefined) return { level: SPURIOUS_LEVEL, spurious: true };
     const bit = 1 << level;
     if (!this.#isLevelTriggered(level)) this.irr &= ~bit;
-    if (!this.#autoEoi) this.isr |= bit;
-    else if (this.#rotateOnAutoEoi) this.#highest = (level + 1) & 7;
+    if (!this.#modes.autoEoi) this.isr |= bit;
+    else if (this.#modes.rotateOnAutoEoi) this.#highest = (level + 1) & 7;
     this.#update();
     return { level, spurious: false };
   }
 
   /** Reads the port with A0 = `a0`. */
   read(a0: number): number {
-    if (this.#poll) {
-      this.#poll = false;
+    if (this.#modes.poll) {
+      this.#modes.poll = false;
       const { level, spurious } = this.acknowledge();
       return spurious ? 0 : 0x80 | level;
     }
     if (a0 === 1) return this.imr;
-    return this.#readIsr ? this.isr : this.irr;
+    return this.#modes.readIsr ? this.isr : this.irr;
   }
 
   write(a0: number, value: number): void {
@@ -124,8 +141,6 @@ export class Pic {
     this.elcr = 0;
     this.vectorBase = 0;
     this.#step = 'done';
-    this.#levelTriggered = false;
-    this.#single = false;
     this.#update();
   }
 
@@ -134,8 +149,8 @@ export class Pic {
     const two = (value: number) => value.toString(16).padStart(2, '0');
     return (
       `${this.name}: irr=${two(this.irr)} imr=${two(this.imr)} isr=${two(this.isr)} hprio=${this.#highest}` +
-      ` irq_base=${two(this.vectorBase)} rr_sel=${this.#readIsr ? 1 : 0} elcr=${two(this.elcr)}` +
-      ` fnm=${this.#specialFullyNested ? 1 : 0}`
+      ` irq_base=${two(this.vectorBase)} rr_sel=${this.#modes.readIsr ? 1 : 0} elcr=${two(this.elcr)}` +
+      ` fnm=${this.#modes.specialFullyNested ? 1 : 0}`
     );
   }
 
@@ -149,18 +164,8 @@ export class Pic {
       vectorBase: this.vectorBase,
       highest: this.#highest,
       step: this.#step,
-      flags: [
-        this.#needsIcw4,
-        this.#single,
-        this.#levelTriggered,
-        this.#autoEoi,
-        this.#rotateOnAutoEoi,
-        this.#specialMask,
-        this.#specialFullyNested,
-        this.#readIsr,
-        this.#poll,
-        this.#output,
-      ],
+      modes: { ...this.#modes },
+      output: this.#output,
     };
   }
 
@@ -173,25 +178,16 @@ export class Pic {
     this.vectorBase = fields.vectorBase as number;
     this.#highest = fields.highest as number;
     this.#step = fields.step as InitialisationStep;
-    const flags = fields.flags as readonly boolean[];
-    this.#needsIcw4 = flags[0]!;
-    this.#single = flags[1]!;
-    this.#levelTriggered = flags[2]!;
-    this.#autoEoi = flags[3]!;
-    this.#rotateOnAutoEoi = flags[4]!;
-    this.#specialMask = flags[5]!;
-    this.#specialFullyNested = flags[6]!;
-    this.#readIsr = flags[7]!;
-    this.#poll = flags[8]!;
-    this.#output = flags[9]!;
+    this.#modes = { ...(fields.modes as unknown as PicModes) };
+    this.#output = fields.output as boolean;
   }
 
   /** ICW1 starts the initialisation sequence and clears what "Initialization Command Words" lists. */
   #initialise(value: number): void {
     this.#clear();
-    this.#needsIcw4 = (value & 0x01) !== 0;
-    this.#single = (value & 0x02) !== 0;
-    this.#levelTriggered = (value & 0x08) !== 0;
+    this.#modes.needsIcw4 = (value & 0x01) !== 0;
+    this.#modes.single = (value & 0x02) !== 0;
+    this.#modes.levelTriggered = (value & 0x08) !== 0;
     // The edge sense circuit is reset: a wire that is already high must fall and rise again.
     this.irr = 0;
     this.#latchLevels();
@@ -202,12 +198,7 @@ export class Pic {
     this.isr = 0;
     this.imr = 0;
     this.#highest = 0;
-    this.#autoEoi = false;
-    this.#rotateOnAutoEoi = false;
-    this.#specialMask = false;
-    this.#specialFullyNested = false;
-    this.#readIsr = false;
-    this.#poll = false;
+    this.#modes = { ...INITIAL_MODES };
   }
 
   #writeData(value: number): void {
@@ -217,15 +208,15 @@ export class Pic {
         return;
       case 'icw2':
         this.vectorBase = value & 0xf8;
-        this.#step = this.#single ? (this.#needsIcw4 ? 'icw4' : 'done') : 'icw3';
+        this.#step = this.#modes.single ? (this.#modes.needsIcw4 ? 'icw4' : 'done') : 'icw3';
         return;
       case 'icw3':
         // Which wire carries the slave is soldered on a PC; the value is accepted and not used.
-        this.#step = this.#needsIcw4 ? 'icw4' : 'done';
+        this.#step = this.#modes.needsIcw4 ? 'icw4' : 'done';
         return;
       case 'icw4':
-        this.#autoEoi = (value & 0x02) !== 0;
-        this.#specialFullyNested = (value & 0x10) !== 0;
+        this.#modes.autoEoi = (value & 0x02) !== 0;
+        this.#modes.specialFullyNested = (value & 0x10) !== 0;
         this.#step = 'done';
     }
   }
@@ -235,10 +226,10 @@ export class Pic {
     const specified = value & 7;
     switch (value >> 5) {
       case 0b000:
-        this.#rotateOnAutoEoi = false;
+        this.#modes.rotateOnAutoEoi = false;
         break;
       case 0b100:
-        this.#rotateOnAutoEoi = true;
+        this.#modes.rotateOnAutoEoi = true;
         break;
       case 0b001:
         this.#endOfInterrupt(this.#highestInService(), false);
@@ -260,9 +251,9 @@ export class Pic {
   }
 
   #operationCommand3(value: number): void {
-    if ((value & 0x40) !== 0) this.#specialMask = (value & 0x20) !== 0;
-    if ((value & 0x04) !== 0) this.#poll = true;
-    if ((value & 0x02) !== 0) this.#readIsr = (value & 0x01) !== 0;
+    if ((value & 0x40) !== 0) this.#modes.specialMask = (value & 0x20) !== 0;
+    if ((value & 0x04) !== 0) this.#modes.poll = true;
+    if ((value & 0x02) !== 0) this.#modes.readIsr = (value & 0x01) !== 0;
   }
 
   #endOfInterrupt(level: number | undefined, rotate: boolean): void {
@@ -273,7 +264,7 @@ export class Pic {
 
   /** What a non-specific EOI ends: in special mask mode never a masked level ("Special Mask Mode"). */
   #highestInService(): number | undefined {
-    return this.#first(this.#specialMask ? this.isr & ~this.imr : this.isr);
+    return this.#first(this.#modes.specialMask ? this.isr & ~this.imr : this.isr);
   }
 
   /** The request that INT stands for: above all that is in service. */
@@ -281,9 +272,9 @@ export class Pic {
     const request = this.#first(this.irr & ~this.imr);
     if (request === undefined) return undefined;
     let inService = this.isr;
-    if (this.#specialMask) inService &= ~this.imr;
+    if (this.#modes.specialMask) inService &= ~this.imr;
     // Special fully nested mode: a slave in service may interrupt itself with a higher request of its own.
-    if (this.#specialFullyNested) inService &= ~this.#cascadeMask;
+    if (this.#modes.specialFullyNested) inService &= ~this.#cascadeMask;
     const current = this.#first(inService);
     return current === undefined || this.#rank(request) < this.#rank(current) ? request : undefined;
   }
@@ -302,11 +293,11 @@ export class Pic {
   }
 
   #isLevelTriggered(level: number): boolean {
-    return this.#levelTriggered || (this.elcr & (1 << level)) !== 0;
+    return this.#modes.levelTriggered || (this.elcr & (1 << level)) !== 0;
   }
 
   #latchLevels(): void {
-    this.irr |= this.#lines & (this.#levelTriggered ? 0xff : this.elcr);
+    this.irr |= this.#lines & (this.#modes.levelTriggered ? 0xff : this.elcr);
   }
 
   #update(): void {
