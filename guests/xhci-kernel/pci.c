@@ -88,7 +88,10 @@ static u64 size_bar(struct pci_function function, bool wide, u32 low, u32 high)
     } else {
         mask |= 0xffffffff00000000;
     }
-    pci_write(function, PCI_BAR0, low);
+    if (IS(PCI_06))
+        pci_write(function, PCI_BAR0, low & ~BAR_ADDRESS); // MISTAKE(pci-06): the flags come back, the address does not
+    else
+        pci_write(function, PCI_BAR0, low);
     return ~mask + 1;
 }
 
@@ -126,6 +129,6 @@ u64 pci_enable(struct pci_function function, u64 *size)
     else if (IS(NEAR_LATE_BUS_MASTER))
         pci_write_command(function, PCI_COMMAND_MEMORY); // NEAR(near-late-bus-master)
     else
-        pci_write_command(function, command | PCI_COMMAND_MEMORY | PCI_COMMAND_BUS_MASTER); // MISTAKE(pci-06)
+        pci_write_command(function, command | PCI_COMMAND_MEMORY | PCI_COMMAND_BUS_MASTER);
     return address;
 }
