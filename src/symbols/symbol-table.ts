@@ -128,14 +128,17 @@ export class SymbolTable {
 
   /** The functions in force at `address`: inlined copies innermost first, the function itself last. */
   functionsAt(address: Gva): readonly FunctionScope[] {
-    const scopes = this.#dwarf.functionsAt(this.#toFile(address));
-    return this.#bias === 0n ? scopes : scopes.map((scope) => ({ ...scope, low: scope.low + this.#bias }));
+    return this.#dwarf.functionsAt(this.#toFile(address)).map((scope) => {
+      // The linker's name says more than a compiler's short one (a lambda's `operator()`).
+      const name = scope.inlined ? scope.name : (this.#symbolFrom(scope.low)?.name ?? scope.name);
+      return { ...scope, name, low: scope.low + this.#bias };
+    });
   }
 
   /** The function (not an inlined copy) that holds `address`: from debug information, else from the symbols. */
   functionAt(address: Gva): { readonly name: string; readonly start: Gva } | undefined {
-    const scope = this.#dwarf.functionsAt(this.#toFile(address)).at(-1);
-    if (scope !== undefined && !scope.inlined) return { name: scope.name, start: this.#toGuest(scope.low) };
+    const scope = this.functionsAt(address).at(-1);
+    if (scope !== undefined && !scope.inlined) return { name: scope.name, start: gva(scope.low) };
     const symbol = this.symbolAt(address);
     if (symbol?.kind !== 'function') return undefined;
     return { name: symbol.name, start: gva(BigInt(address) - BigInt(symbol.offset)) };
@@ -144,7 +147,7 @@ export class SymbolTable {
   /** The static variable, and the member or element of it, that `address` is part of: `ERST_TABLE[0].base`. */
   variablePathAt(address: Gva): VariablePath | undefined {
     const at = this.#toFile(address);
-    const found = this.#dwarf.variableAt(at, (start) => this.#objectSize(start));
+    const found = this.#dwarf.variableAt(at, (start) => this.#symbolFrom(start));
     if (found === undefined || this.#bias === 0n) return found;
     return { ...found, address: found.address + this.#bias };
   }
@@ -220,10 +223,12 @@ export class SymbolTable {
     return ((this.file.sections[symbol.section]?.flags ?? 0) & SHF_EXECINSTR) !== 0 ? 'function' : 'object';
   }
 
-  #objectSize(start: bigint): number | undefined {
+  /** The symbol that starts exactly here. */
+  #symbolFrom(start: bigint): { readonly name: string; readonly size: number | undefined } | undefined {
     const { values, symbols } = this.#symbols();
     const symbol = symbols[lastNotAbove(values, start)];
-    return symbol?.value === start && symbol.size > 0 ? symbol.size : undefined;
+    if (symbol?.value !== start) return undefined;
+    return { name: demangle(symbol.name), size: symbol.size > 0 ? symbol.size : undefined };
   }
 
   #sectionAt(at: bigint) {

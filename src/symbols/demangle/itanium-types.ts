@@ -248,7 +248,8 @@ export abstract class ItaniumTypes {
       return this.remember({ ...name, left: keyword + name.left });
     }
     const parameter = this.remember(this.templateParameter());
-    if (reader.peek() !== 'I') return parameter;
+    // After a conversion operator's T_ the arguments are the operator's own.
+    if (reader.peek() !== 'I' || this.forwardAllowed) return parameter;
     return this.remember(this.withArguments(parameter));
   }
 

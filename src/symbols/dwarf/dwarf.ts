@@ -9,7 +9,7 @@ import type { ElfFile } from '../elf/file.ts';
 import type { Inflate } from '../elf/sections.ts';
 import { lastNotAbove } from '../search.ts';
 import { AT, TAG } from './constants.ts';
-import { type EntryFinder, type FunctionNode, inherited, nameOf, readFunctions } from './functions.ts';
+import { type EntryFinder, type FunctionNode, inherited, inlineChain, nameOf, readFunctions } from './functions.ts';
 import { IntervalIndex } from './intervals.ts';
 import { type LineRow, type LineSequence, type LineTable, readLineTable, rowAt } from './line.ts';
 import { type AddressRange, rangesOf, readAranges } from './ranges.ts';
@@ -46,8 +46,13 @@ export interface VariablePath {
   readonly declared: LineRow | undefined;
 }
 
-/** Inlined copies nest no deeper than this in a report. */
-const SCOPES_MAX = 64;
+/** Variables that share an address, looked at for one that reaches far enough. */
+const ALIASES_MAX = 64;
+
+/** The symbol that starts at an address: its readable name, and its bytes where the linker knows them. */
+export type ObjectFinder = (
+  address: bigint,
+) => { readonly name: string; readonly size: number | undefined } | undefined;
 
 interface UnitParts {
   lines?: LineTable;
@@ -95,20 +100,14 @@ export class Dwarf {
     const parts = this.#partsOf(unit);
     parts.functions ??= readFunctions(unit);
     const found = parts.functions.find(address);
-    const scopes: FunctionScope[] = [];
-    let node = found?.value;
-    while (node !== undefined && scopes.length < SCOPES_MAX) {
-      const { entry, caller } = node;
-      const scope = this.#sections.guard(() => this.#scope(entry, address));
-      if (scope !== undefined) scopes.push(scope);
-      node = caller;
-    }
-    return scopes;
+    if (found === undefined) return [];
+    const chain = inlineChain(found.value, address).reverse();
+    return chain.flatMap(({ entry, ranges }) => this.#sections.guard(() => this.#scope(entry, ranges, address)) ?? []);
   }
 
-  #scope(entry: Entry, address: bigint): FunctionScope {
+  #scope(entry: Entry, ranges: readonly AddressRange[], address: bigint): FunctionScope {
     const inlined = entry.tag === TAG.inlinedSubroutine;
-    const covering = rangesOf(entry).find(({ low, high }) => address >= low && address < high);
+    const covering = ranges.find(({ low, high }) => address >= low && address < high);
     const line = entry.number(AT.callLine);
     return {
       name: nameOf(entry, this.#find) ?? '??',
@@ -134,32 +133,27 @@ export class Dwarf {
     return withFile === undefined ? undefined : this.#place(withFile, AT.declFile, line);
   }
 
-  /** The static variable that `address` is part of; `sizeHint` gives a variable's bytes when its type does not. */
-  variableAt(address: bigint, sizeHint?: (address: bigint) => number | undefined): VariablePath | undefined {
+  /** The static variable that `address` is part of; `objectAt` says what the linker's symbols know of it. */
+  variableAt(address: bigint, objectAt?: ObjectFinder): VariablePath | undefined {
     const { addresses, variables } = this.#variables();
     const last = lastNotAbove(addresses, address);
     // Several variables can share an address (empty types, aliases): take the last that reaches this far.
-    for (let index = last; index >= 0 && index > last - SCOPES_MAX; index -= 1) {
+    for (let index = last; index >= 0 && index > last - ALIASES_MAX; index -= 1) {
       const variable = variables[index]!;
-      const found = this.#sections.guard(() => this.#variablePath(variable, address, sizeHint));
+      const found = this.#sections.guard(() => this.#variablePath(variable, address, objectAt?.(variable.address)));
       if (found !== undefined) return found;
     }
     return undefined;
   }
 
-  #variablePath(
-    variable: StaticVariable,
-    address: bigint,
-    sizeHint: ((address: bigint) => number | undefined) | undefined,
-  ): VariablePath | undefined {
+  #variablePath(variable: StaticVariable, address: bigint, object: ReturnType<ObjectFinder>): VariablePath | undefined {
     const { entry } = variable;
     const typed = inherited(entry, AT.type, this.#find);
     const type = typed === undefined ? undefined : this.#types.typeOf(typed);
-    const variableSize = this.#types.sizeOf(type) ?? sizeHint?.(variable.address);
+    const variableSize = this.#types.sizeOf(type) ?? object?.size;
     const offset = Number(address - variable.address);
     if (offset >= (variableSize ?? 1)) return undefined;
-    const plain = nameOf(entry, this.#find) ?? '??';
-    const name = plain.includes('::') || variable.scope.length === 0 ? plain : [...variable.scope, plain].join('::');
+    const name = this.#variableName(variable, object?.name);
     const inside = this.#types.pathTo(type, offset);
     return {
       path: name + inside.path,
@@ -171,6 +165,14 @@ export class Dwarf {
       variableSize,
       declared: this.#declared(entry),
     };
+  }
+
+  /** Scopes come from the mangled name, the linker's or the file's own, and else from where the entry stands. */
+  #variableName({ entry, scope }: StaticVariable, linked: string | undefined): string {
+    const plain = nameOf(entry, this.#find) ?? linked ?? '??';
+    if (plain.includes('::')) return plain;
+    if (linked?.endsWith(`::${plain}`)) return linked;
+    return [...scope, plain].join('::');
   }
 
   /** The address of the static variable called `name` (with or without its scope), if the file has one. */

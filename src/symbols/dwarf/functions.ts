@@ -3,14 +3,15 @@ import { demangle } from '../demangle/demangle.ts';
 import { AT, TAG } from './constants.ts';
 import { isLinkageName, skipValues } from './forms.ts';
 import { IntervalIndex } from './intervals.ts';
-import { rangesOf } from './ranges.ts';
+import { type AddressRange, rangesOf } from './ranges.ts';
 import type { Entry, Unit } from './units.ts';
 
-/** A subprogram, or one inlined copy of it. */
+/** A subprogram, or one inlined copy of a function. */
 export interface FunctionNode {
   readonly entry: Entry;
-  /** The function that this one was inlined into; `undefined` for a subprogram. */
-  readonly caller: FunctionNode | undefined;
+  readonly ranges: readonly AddressRange[];
+  /** The copies inlined directly into this one. */
+  readonly inlined: FunctionNode[];
 }
 
 /** Entries nest no deeper than source does; a damaged file could nest without end. */
@@ -18,9 +19,9 @@ const DEPTH_MAX = 512;
 /** A name stands at most this many references away (inlined copy, abstract instance, declaration). */
 const ORIGINS_MAX = 8;
 
-/** Index of all functions of a unit with code, inlined copies innermost. Read once a unit. */
+/** Index of all subprograms of a unit that have code, each with the tree of what was inlined into it. */
 export function readFunctions(unit: Unit): IntervalIndex<FunctionNode> {
-  const found: { range: { low: bigint; high: bigint }; value: FunctionNode }[] = [];
+  const found: { range: AddressRange; value: FunctionNode }[] = [];
   unit.sections.guard(() => {
     const reader = unit.reader(unit.entriesOffset);
     const stack: (FunctionNode | undefined)[] = [];
@@ -31,13 +32,13 @@ export function readFunctions(unit: Unit): IntervalIndex<FunctionNode> {
         if (stack.length > 0) stack.pop();
         continue;
       }
-      const { tag } = abbreviation;
-      const enclosing = stack.at(-1);
-      let node = tag === TAG.subprogram ? undefined : enclosing;
-      if (tag === TAG.subprogram || tag === TAG.inlinedSubroutine) {
+      let node = stack.at(-1);
+      if (abbreviation.tag === TAG.subprogram || abbreviation.tag === TAG.inlinedSubroutine) {
         const entry = unit.readValues(reader, offset, abbreviation);
-        node = { entry, caller: tag === TAG.inlinedSubroutine ? enclosing : undefined };
-        for (const range of rangesOf(entry)) found.push({ range, value: node });
+        const inner: FunctionNode = { entry, ranges: rangesOf(entry), inlined: [] };
+        if (entry.tag === TAG.subprogram) for (const range of inner.ranges) found.push({ range, value: inner });
+        else node?.inlined.push(inner);
+        node = inner;
       } else {
         skipValues(reader, abbreviation, unit);
       }
@@ -47,6 +48,16 @@ export function readFunctions(unit: Unit): IntervalIndex<FunctionNode> {
     }
   });
   return new IntervalIndex(found);
+}
+
+/** From the subprogram down to the innermost inlined copy that covers `address`. */
+export function inlineChain(outermost: FunctionNode, address: bigint): FunctionNode[] {
+  const chain = [outermost];
+  for (let next: FunctionNode | undefined = outermost; next !== undefined; ) {
+    next = next.inlined.find(({ ranges }) => ranges.some(({ low, high }) => address >= low && address < high));
+    if (next !== undefined) chain.push(next);
+  }
+  return chain;
 }
 
 /** Finds the entry at an offset of .debug_info, in whichever unit it stands. */
