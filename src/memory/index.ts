@@ -27,6 +27,7 @@ export { type MemoryOptions, MemorySystem, type RamWriteListener } from './memor
 export * from './memtx.ts';
 export type { ImplementedAccess, MmioOps, MmioValue, ValidAccess } from './mmio-ops.ts';
 export { createIoPortRoot, IO_PORT_SPACE, MmioRegion, ReservationRegion } from './mmio-region.ts';
+export { formatMtree, type MtreeOptions } from './mtree.ts';
 export {
   BackedRegion,
   createRom,
@@ -35,6 +36,13 @@ export {
   ResizeableRamRegion,
   RomDeviceRegion,
 } from './ram-region.ts';
-export { ContainerRegion, MemoryRegion, type RegionKind, RegionOwner, WHOLE_ADDRESS_SPACE } from './region.ts';
+export {
+  ContainerRegion,
+  MemoryRegion,
+  type RegionKind,
+  type RegionOptions,
+  RegionOwner,
+  WHOLE_ADDRESS_SPACE,
+} from './region.ts';
 export { type ScatterGatherEntry, ScatterGatherList, type ScatterGatherOutcome } from './scatter-gather.ts';
 export type { WriteHook, WriteHookMatch } from './write-hooks.ts';
