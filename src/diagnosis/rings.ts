@@ -1,0 +1,162 @@
+/** The controller's walk over command and transfer rings, as far as rules need to remember it. */
+import { type BusAddress, offsetBus } from '../base/address.ts';
+import type { TraceEvents, TraceName } from '../base/trace.ts';
+import type { RingRef, TrbWords } from '../xhci/events.ts';
+
+/** 256 TRBs fill a page; 16 pages of history tell a lap of any ring that people build. */
+const HISTORY_MAX = 4096;
+/** Command ring plus the endpoints of eight devices. */
+const RINGS_MAX = 256;
+
+export interface RingHistory {
+  readonly ref: RingRef;
+  /** The first TRB that was fetched since the ring was set up. */
+  first: BusAddress | undefined;
+  /** Where the segment begins that is being walked: the first TRB, or where the last Link TRB led. */
+  segmentStart: BusAddress | undefined;
+  last: BusAddress | undefined;
+  /** What each TRB held when it was last fetched, and in which cycle lap (Link TRBs with Toggle Cycle passed). */
+  readonly fetched: Map<BusAddress, { readonly trb: TrbWords; readonly toggles: number }>;
+  toggles: number;
+  /** Doorbells since a TRB was last fetched. */
+  doorbellsUnanswered: number;
+  consumed: number;
+}
+
+export function ringKey(ref: RingRef): string {
+  return `${ref.slotId}/${ref.endpointId}/${ref.streamId}`;
+}
+
+/** "the command ring", "the transfer ring of slot 1 endpoint 3". */
+export function ringName(ref: RingRef): string {
+  if (ref.kind === 'command') return 'the command ring';
+  const stream = ref.streamId === 0 ? '' : ` stream ${ref.streamId}`;
+  return `the transfer ring of slot ${ref.slotId} endpoint ${ref.endpointId}${stream}`;
+}
+
+export function sameTrb(a: TrbWords, b: TrbWords): boolean {
+  return (
+    a.parameterLow === b.parameterLow &&
+    a.parameterHigh === b.parameterHigh &&
+    a.status === b.status &&
+    a.control === b.control
+  );
+}
+
+export type ConsumedTrb = TraceEvents['xhci.trb-fetched'];
+
+export class ControllerRings {
+  readonly #rings = new Map<string, RingHistory>();
+  /** The last fetch: whether the TRB was owned shows when the next fact is, or is not, that the ring is empty there. */
+  #pending: ConsumedTrb | undefined;
+
+  clear(): void {
+    this.#rings.clear();
+    this.#pending = undefined;
+  }
+
+  /** Takes the fetch that `name` proves to have been a TRB of the controller's, if there is one. */
+  takeConsumed<N extends TraceName>(name: N, event: TraceEvents[N]): ConsumedTrb | undefined {
+    const fetched = this.#pending;
+    if (fetched === undefined) return undefined;
+    this.#pending = undefined;
+    if (name === 'xhci.ring-empty') {
+      const empty = event as TraceEvents['xhci.ring-empty'];
+      if (empty.address === fetched.address && ringKey(empty) === ringKey(fetched)) return undefined;
+    }
+    this.#consumed(fetched);
+    return fetched;
+  }
+
+  forgetCommandRing(): void {
+    this.#rings.delete('0/0/0');
+  }
+
+  get(ref: RingRef): RingHistory {
+    const key = ringKey(ref);
+    let ring = this.#rings.get(key);
+    if (ring === undefined) {
+      ring = {
+        ref,
+        first: undefined,
+        segmentStart: undefined,
+        last: undefined,
+        fetched: new Map(),
+        toggles: 0,
+        doorbellsUnanswered: 0,
+        consumed: 0,
+      };
+      if (this.#rings.size >= RINGS_MAX) {
+        const oldest = this.#rings.keys().next().value;
+        if (oldest !== undefined) this.#rings.delete(oldest);
+      }
+      this.#rings.set(key, ring);
+    }
+    return ring;
+  }
+
+  learn<N extends TraceName>(name: N, event: TraceEvents[N]): void {
+    switch (name) {
+      case 'xhci.doorbell':
+        this.#doorbell(event as TraceEvents['xhci.doorbell']);
+        break;
+      case 'xhci.trb-fetched':
+        this.#pending = event as TraceEvents['xhci.trb-fetched'];
+        break;
+      case 'xhci.ring-wrapped': {
+        const wrap = event as TraceEvents['xhci.ring-wrapped'];
+        const ring = this.get(wrap);
+        ring.segmentStart = wrap.target;
+        if (wrap.toggled) ring.toggles += 1;
+        break;
+      }
+      case 'xhci.endpoint-changed': {
+        const change = event as TraceEvents['xhci.endpoint-changed'];
+        if (change.what === 'enable' || change.what === 'disable' || change.what === 'set-dequeue') {
+          this.#rings.delete(`${change.slotId}/${change.endpointId}/${change.streamId}`);
+        }
+        break;
+      }
+      case 'xhci.slot-changed': {
+        const change = event as TraceEvents['xhci.slot-changed'];
+        if (change.what === 'disable' || change.what === 'reset' || change.what === 'enable') {
+          for (const key of this.#rings.keys()) if (key.startsWith(`${change.slotId}/`)) this.#rings.delete(key);
+        }
+        break;
+      }
+      default:
+    }
+  }
+
+  #doorbell(bell: TraceEvents['xhci.doorbell']): void {
+    if (bell.outcome !== 'rung') return;
+    const command = bell.slotId === 0;
+    this.get({
+      controller: bell.controller,
+      kind: command ? 'command' : 'transfer',
+      slotId: bell.slotId,
+      endpointId: command ? 0 : bell.target,
+      streamId: command ? 0 : bell.streamId,
+    }).doorbellsUnanswered += 1;
+  }
+
+  #consumed(event: ConsumedTrb): void {
+    const ring = this.get(event);
+    ring.first ??= event.address;
+    ring.segmentStart ??= event.address;
+    ring.last = event.address;
+    ring.doorbellsUnanswered = 0;
+    ring.consumed += 1;
+    ring.fetched.delete(event.address);
+    ring.fetched.set(event.address, { trb: event.trb, toggles: ring.toggles });
+    if (ring.fetched.size > HISTORY_MAX) {
+      const oldest = ring.fetched.keys().next().value;
+      if (oldest !== undefined) ring.fetched.delete(oldest);
+    }
+  }
+}
+
+/** The TRB after `address` in memory. */
+export function nextTrb(address: BusAddress): BusAddress {
+  return offsetBus(address, 16);
+}
