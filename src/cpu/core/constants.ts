@@ -1,0 +1,3 @@
+// Generated constants under one roof.
+export * from './generated/layout';
+export * from './generated/operations';

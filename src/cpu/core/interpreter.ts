@@ -1,0 +1,211 @@
+// The run loop: finds or decodes the block at RIP, runs it and what it chains to, and does what has to be done between
+// instructions: events, faults, the end of the budget.
+
+import {
+  BLOCK_BACKING, BLOCK_BACKING2, BLOCK_BYTES, BLOCK_COUNT, BLOCK_HEADER, BLOCK_INSTRUCTIONS_MAX, BLOCK_KEY, BLOCK_MODE,
+  BLOCK_ORIGIN, BLOCK_RIP, CONTINUE_AT_RIP, DEBUG_REGISTERS, EFLAGS, EVENTS, EXIT_BUDGET, EXIT_REASON, EXIT_TO_HOST,
+  EXIT_UNIMPLEMENTED, FAULTED, INTERRUPT_SHADOW, LEAVE_BLOCK, MODE, MODE_CODE_64, MODE_CODE_SIZE_MASK, OP_END, OP_LEAVE,
+  RIP, SCRATCH_CODE, SEG_CS, TRACK_WRITERS, UOP_DISP, UOP_INDEX_IN_BLOCK, UOP_LENGTH, UOP_OFFSET, UOP_OP,
+  UOP_PLAIN, UOP_SITE, UOP_SIZE,
+} from './constants';
+import { insertBlock, lookupBlock, reserveBlock, SHORT_BLOCK, siteOf, UNCACHED_BLOCK } from './blocks';
+import { decodeInstruction, endsBlock, RAN_OUT } from './decode';
+import { deliverFault, serviceEvents } from './exceptions';
+import { execute } from './generated/hot';
+import { fetchPointer, inScratch } from './mmu';
+import { restorePatched } from './operands';
+import {
+  BRANCHED, currentBlock, LEFT_AFTER, LEFT_BEFORE, leaveCode, leaveUop, remaining, ripOf, setCurrentBlock, setRemaining,
+  startChaining, stopChaining,
+} from './run-state';
+import { currentUop, DB, faultPending, FLAG_TF, raise, segmentBase } from './state';
+
+/** Budget of the run in progress. */
+let budget: i32 = 0;
+/** True while a µop runs, so that {@link executed} and {@link position} are those of its instruction. */
+let running: bool = false;
+/** Bytes of an instruction that crosses a page. */
+const CROSSING_BYTES: u32 = <u32>memory.data(32, 8);
+const LENGTH_MAX: u32 = 15;
+
+/** Runs at most `instructions`; returns an EXIT_* reason. RIP is then exact. */
+export function run(instructions: i32): i32 {
+  budget = instructions;
+  setRemaining(instructions);
+  let reason = -1;
+  while (reason < 0) reason = runOnce();
+  setCurrentBlock(0);
+  return reason;
+}
+
+/** Instructions executed so far in this run; inside a host callback the running one is not counted. */
+export function executed(): i32 {
+  if (!running) return budget - remaining;
+  const left = load<u32>(currentBlock, BLOCK_COUNT) - <u32>load<u8>(currentUop, UOP_INDEX_IN_BLOCK);
+  return budget - remaining - <i32>left;
+}
+
+/** RIP of the running instruction, or of the next one. */
+export function position(): u64 {
+  return running ? ripOf(currentUop) : load<u64>(RIP);
+}
+
+/** One round between two visits to the loop: -1 to go on, otherwise why the run ends. */
+function runOnce(): i32 {
+  store<u32>(LEAVE_BLOCK, 0);
+  if (load<u32>(EVENTS)) {
+    const reason = serviceEvents();
+    if (reason >= 0) return reason;
+  }
+  if (remaining <= 0) return EXIT_BUDGET;
+  setCurrentBlock(0);
+  const rip = load<u64>(RIP);
+  let block = lookupBlock(rip);
+  if (!block && !faultPending()) block = decodeBlock(rip);
+  if (!block) {
+    // A fetch that faults counts as an instruction: a handler that cannot be fetched must not hang the host.
+    setRemaining(remaining - 1);
+    return deliverFault();
+  }
+  const stepping = (load<u32>(EFLAGS) & FLAG_TF) != 0;
+  const single = stepping || (load<u32>(INTERRUPT_SHADOW) != 0 && load<u32>(EVENTS) != 0);
+  store<u32>(INTERRUPT_SHADOW, 0);
+  startChaining();
+  if (single) stopChaining();
+  const most = single ? 1 : remaining;
+  if (load<i32>(block, BLOCK_COUNT) > most) block = shorten(block, <u32>most);
+  setRemaining(remaining - load<i32>(block, BLOCK_COUNT));
+  setCurrentBlock(block);
+  running = true;
+  execute(block + BLOCK_HEADER);
+  running = false;
+  restorePatched();
+  return leave(stepping);
+}
+
+/** Settles the account of the block that was left. */
+function leave(stepping: bool): i32 {
+  const u = leaveUop;
+  const code = leaveCode;
+  if (code == BRANCHED) return stepping ? singleStepped() : -1;
+  const index = <i32>load<u8>(u, UOP_INDEX_IN_BLOCK);
+  const began = code == LEFT_BEFORE || code > BRANCHED ? 0 : 1;
+  setRemaining(remaining + load<i32>(currentBlock, BLOCK_COUNT) - index - began);
+  if (code == CONTINUE_AT_RIP) return stepping ? singleStepped() : -1;
+  if (code == LEFT_AFTER) {
+    store<u64>(RIP, cut(ripOf(u) + <u64>load<u8>(u, UOP_LENGTH)));
+    return stepping ? singleStepped() : -1;
+  }
+  if (code == EXIT_TO_HOST) return load<i32>(EXIT_REASON);
+  store<u64>(RIP, ripOf(u));
+  if (code == FAULTED) return deliverFault();
+  if (code == LEFT_BEFORE) return stepping && index > 0 ? singleStepped() : -1;
+  return EXIT_UNIMPLEMENTED;
+}
+
+/** EFLAGS.TF was set when the instruction began: #DB with DR6.BS (Intel SDM Vol. 3B 17.3.1.4). */
+function singleStepped(): i32 {
+  const dr6 = DEBUG_REGISTERS + 6 * 8;
+  store<u64>(dr6, load<u64>(dr6) | 0x4000);
+  raise(DB);
+  return deliverFault();
+}
+
+/** RIP within the code segment's size. */
+function cut(rip: u64): u64 {
+  const size = load<u32>(MODE) & MODE_CODE_SIZE_MASK;
+  return size == MODE_CODE_64 ? rip : size == 1 ? rip & 0xffff_ffff : rip & 0xffff;
+}
+
+/** A copy of the first `count` instructions of a block, which then leaves. */
+function shorten(block: u32, count: u32): u32 {
+  memory.copy(SHORT_BLOCK, block, BLOCK_HEADER + (count + 1) * UOP_SIZE);
+  store<u32>(SHORT_BLOCK, 0, BLOCK_KEY);
+  store<u32>(SHORT_BLOCK, count, BLOCK_COUNT);
+  store<u32>(SHORT_BLOCK, block, BLOCK_ORIGIN);
+  const last = SHORT_BLOCK + BLOCK_HEADER + count * UOP_SIZE;
+  store<u16>(last, <u16>OP_LEAVE, UOP_OP);
+  // A fused pair must not run past the cut.
+  store<u16>(last - UOP_SIZE, load<u16>(last - UOP_SIZE, UOP_PLAIN), UOP_OP);
+  return SHORT_BLOCK;
+}
+
+// --- Decoding a block ------------------------------------------------------------------------------------------------
+
+/** Decodes and caches the block at `rip`; 0: the fetch faulted. */
+function decodeBlock(rip: u64): u32 {
+  const backing = fetchPointer(rip);
+  if (!backing) return 0;
+  let uncached = inScratch(backing);
+  const inPage = 0x1000 - (<u32>rip & 0xfff);
+  const end = uncached ? SCRATCH_CODE + min<u32>(16, inPage) : backing + inPage;
+  const block = uncached ? UNCACHED_BLOCK : reserveBlock();
+  memory.fill(block, 0, BLOCK_HEADER);
+  store<u64>(block, rip, BLOCK_RIP);
+  store<u32>(block, backing, BLOCK_BACKING);
+  store<u32>(block, load<u32>(MODE), BLOCK_MODE);
+  let u = block + BLOCK_HEADER;
+  let offset: u32 = 0;
+  let count: u32 = 0;
+  while (count < BLOCK_INSTRUCTIONS_MAX) {
+    let length = decodeInstruction(u, backing + offset, end, rip + offset);
+    let crosses = false;
+    if (length == RAN_OUT) {
+      if (count) break;
+      const second = fetchPointer((rip & ~<u64>0xfff) + 0x1000);
+      if (!second) return 0;
+      length = decodeCrossing(u, block, backing, inPage, second, rip);
+      if (inScratch(second)) uncached = true;
+      else store<u32>(block, second, BLOCK_BACKING2);
+      crosses = true;
+    }
+    place(u, count, offset, rip);
+    offset += length;
+    u += UOP_SIZE;
+    count++;
+    if (endsBlock || crosses || uncached) break;
+  }
+  finishBlock(block, u, count, offset, rip);
+  if (uncached) return copyUncached(block);
+  insertBlock(block, u + UOP_SIZE);
+  return block;
+}
+
+/** Decodes an instruction whose bytes stand on two pages. */
+function decodeCrossing(u: u32, block: u32, first: u32, inFirst: u32, second: u32, rip: u64): i32 {
+  const head = min<u32>(inFirst, LENGTH_MAX);
+  if (inScratch(first) && inScratch(second)) {
+    // The second fetch overwrote the first one's copy.
+    const again = fetchPointer(rip);
+    memory.copy(CROSSING_BYTES, again, head);
+    fetchPointer((rip & ~<u64>0xfff) + 0x1000);
+  } else memory.copy(CROSSING_BYTES, first, head);
+  memory.copy(CROSSING_BYTES + head, second, LENGTH_MAX);
+  return decodeInstruction(u, CROSSING_BYTES, CROSSING_BYTES + head + LENGTH_MAX, rip);
+}
+
+@inline
+function place(u: u32, index: u32, offset: u32, rip: u64): void {
+  store<u8>(u, <u8>index, UOP_INDEX_IN_BLOCK);
+  store<u16>(u, <u16>offset, UOP_OFFSET);
+  if (load<u32>(TRACK_WRITERS)) store<u32>(u, siteOf(segmentBase(SEG_CS) + rip + offset), UOP_SITE);
+}
+
+/** Adds the µop that leads on when no branch ends the block, and completes the header. */
+function finishBlock(block: u32, u: u32, count: u32, bytes: u32, rip: u64): void {
+  memory.fill(u, 0, UOP_SIZE);
+  store<u16>(u, <u16>OP_END, UOP_OP);
+  store<u16>(u, <u16>OP_END, UOP_PLAIN);
+  store<u64>(u, cut(rip + bytes), UOP_DISP);
+  store<u8>(u, <u8>count, UOP_INDEX_IN_BLOCK);
+  store<u16>(u, <u16>bytes, UOP_OFFSET);
+  store<u32>(block, count, BLOCK_COUNT);
+  store<u32>(block, bytes, BLOCK_BYTES);
+}
+
+/** A block that must be fetched again each time: nothing leads to it but the run loop. */
+function copyUncached(block: u32): u32 {
+  if (block != UNCACHED_BLOCK) memory.copy(UNCACHED_BLOCK, block, BLOCK_HEADER + 2 * UOP_SIZE);
+  store<u32>(UNCACHED_BLOCK, 0, BLOCK_KEY);
+  return UNCACHED_BLOCK;
+}

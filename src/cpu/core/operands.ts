@@ -1,0 +1,286 @@
+// Operands of a µop: registers, effective addresses, and memory by the one TLB compare.
+
+import {
+  EA_COMPLEX, EA_STACK, EA_ADDRESS_MASK, EA_ADDRESS_SHIFT, FORM_MEMORY, FORM_SIZE, GPR, LEAVE_BLOCK, MODE, MODE_CODE_64,
+  MODE_CODE_SIZE_MASK, MODE_FLAT, MODE_PROTECTED, OP_LEAVE, SCRATCH_RMW, SITE_SPACE, SHADOW_DELTA, TLB_READ, TLB_WRITE,
+  TRACK_WRITERS, UOP_BASE, UOP_DISP, UOP_DST, UOP_FORM, UOP_IMM, UOP_INDEX, UOP_OP, UOP_SCALE, UOP_SEGMENT, UOP_SITE,
+  UOP_SIZE, UOP_SRC, SEG_CS, SEG_FS, SEG_SS,
+} from './constants';
+import { commit, modifyPointer, noteStoreRange, readPointer, storeBytes, storeSlow } from './mmu';
+import { stopChaining } from './run-state';
+import { currentUop, faultPending, GP, raise, segmentAttributes, segmentBase, segmentLimit, setCurrentUop, SS } from './state';
+import { slotOf } from './tlb';
+
+export { LEFT_BEFORE } from './run-state';
+
+export const FORM_RR: i32 = 0;
+export const FORM_RM: i32 = 1;
+export const FORM_MR: i32 = 2;
+export const FORM_RI: i32 = 3;
+export const FORM_MI: i32 = 4;
+export const FORM_R: i32 = 5;
+export const FORM_M: i32 = 6;
+
+/** An address that no TLB entry matches: the effective address failed its segment check, and the fault is pending. */
+const BAD_ADDRESS: u64 = 0x8000_0000_0000_0000;
+
+// --- Registers -----------------------------------------------------------------------------------------------------
+
+@inline
+export function reg<T>(offset: u32): T {
+  return load<T>(offset, GPR);
+}
+
+/** Writes a general register; 32 bits clear the upper half (Intel SDM Vol. 1 3.4.1.1). */
+@inline
+export function setReg<T>(offset: u32, value: T): void {
+  if (sizeof<T>() == 4) store<u64>(offset, <u64>value, GPR);
+  else store<T>(offset, value, GPR);
+}
+
+@inline
+export function dst(u: u32): u32 {
+  return load<u8>(u, UOP_DST);
+}
+@inline
+export function src(u: u32): u32 {
+  return load<u8>(u, UOP_SRC);
+}
+@inline
+export function imm<T>(u: u32): T {
+  return <T>load<i32>(u, UOP_IMM);
+}
+@inline
+export function hasMemory(u: u32): bool {
+  return (load<u8>(u, UOP_FORM) & FORM_MEMORY) != 0;
+}
+/** Operand size in bytes. */
+@inline
+export function operandSize(u: u32): u32 {
+  return 1 << (load<u8>(u, UOP_FORM) & FORM_SIZE);
+}
+
+/** The value sign extended to 64 bits: how the lazy flags keep it. */
+@inline
+export function signed<T>(value: T): i64 {
+  if (sizeof<T>() == 1) return <i64>(<i8>value);
+  if (sizeof<T>() == 2) return <i64>(<i16>value);
+  if (sizeof<T>() == 4) return <i64>(<i32>value);
+  return <i64>value;
+}
+
+// --- Effective address ---------------------------------------------------------------------------------------------
+
+/** Linear address of the memory operand; a failed segment check gives an address that cannot be accessed. */
+@inline
+export function effective(u: u32, size: u32 = 1): u64 {
+  const scale = load<u8>(u, UOP_SCALE);
+  if (scale & EA_COMPLEX) return effectiveComplex(u, size);
+  return (
+    load<u64>(load<u8>(u, UOP_BASE), GPR) + (load<u64>(load<u8>(u, UOP_INDEX), GPR) << (scale & 3)) + load<u64>(u, UOP_DISP)
+  );
+}
+
+/** The offset part of an address: base + index * scale + displacement, cut to the address size. */
+export function offsetOf(u: u32): u64 {
+  const scale = <u64>(load<u8>(u, UOP_SCALE) & 3);
+  const sum =
+    load<u64>(load<u8>(u, UOP_BASE), GPR) + (load<u64>(load<u8>(u, UOP_INDEX), GPR) << scale) + load<u64>(u, UOP_DISP);
+  return sum & addressMask(u);
+}
+
+/** All ones in the bits of the instruction's address size. */
+export function addressMask(u: u32): u64 {
+  const size = (<u32>load<u8>(u, UOP_SCALE) >> EA_ADDRESS_SHIFT) & EA_ADDRESS_MASK;
+  return size == 2 ? 0xffff_ffff_ffff_ffff : size == 1 ? 0xffff_ffff : 0xffff;
+}
+
+function effectiveComplex(u: u32, size: u32): u64 {
+  return linear(load<u8>(u, UOP_SEGMENT), offsetOf(u), size);
+}
+
+/** Segment base added, limit checked where it matters; BAD_ADDRESS with a pending fault when it fails. */
+export function linear(index: u32, offset: u64, size: u32): u64 {
+  const mode = load<u32>(MODE);
+  if ((mode & MODE_CODE_SIZE_MASK) == MODE_CODE_64) return index >= SEG_FS ? segmentBase(index) + offset : offset;
+  if (mode & MODE_FLAT && index < SEG_FS) return offset;
+  const attributes = segmentAttributes(index);
+  const limit = segmentLimit(index);
+  const last = offset + size - 1;
+  let bad = mode & MODE_PROTECTED && !(attributes & 0x80);
+  // Expand-down data segments hold the offsets above the limit (Vol. 3A 5.3).
+  if ((attributes & 0xc) == 4 && index != SEG_CS) {
+    const top: u64 = attributes & 0x4000 ? 0xffff_ffff : 0xffff;
+    bad = bad || offset <= limit || last > top;
+  } else bad = bad || last > limit;
+  if (bad) {
+    raise(index == SEG_SS ? SS : GP, 0, true);
+    return BAD_ADDRESS;
+  }
+  return (segmentBase(index) + offset) & 0xffff_ffff;
+}
+
+// --- Memory --------------------------------------------------------------------------------------------------------
+
+/** After a slow access: the host or the MMU may want the block left once this instruction is done. */
+function afterSlow(u: u32): void {
+  if (!load<u32>(LEAVE_BLOCK)) return;
+  stopChaining();
+  leaveAfter(u);
+}
+
+let patchedUop: u32 = 0;
+let patchedOperation: u16 = 0;
+
+/** Makes the µop after `u` leave the block. Every block has one µop more than instructions, so there is one. */
+function leaveAfter(u: u32): void {
+  if (patchedUop) return;
+  patchedUop = u + UOP_SIZE;
+  patchedOperation = load<u16>(patchedUop, UOP_OP);
+  store<u16>(patchedUop, <u16>OP_LEAVE, UOP_OP);
+}
+
+/** Undoes {@link leaveAfter}, when the block has been left. */
+export function restorePatched(): void {
+  if (!patchedUop) return;
+  store<u16>(patchedUop, patchedOperation, UOP_OP);
+  patchedUop = 0;
+}
+
+function readSlow(u: u32, address: u64, size: u32): u32 {
+  setCurrentUop(u);
+  if (address == BAD_ADDRESS && faultPending()) return 0;
+  const pointer = readPointer(address, size);
+  if (!pointer) stackFault(u, address);
+  else afterSlow(u);
+  return pointer;
+}
+
+/** A non-canonical stack address is #SS(0), not #GP(0) (Vol. 3A 6.15). */
+function stackFault(u: u32, address: u64): void {
+  if (load<u8>(u, UOP_SCALE) & EA_STACK && <i64>address >> 47 != <i64>address >> 63) raise(SS, 0, true);
+}
+
+function writeSlow(u: u32, address: u64, size: u32, value: u64): bool {
+  setCurrentUop(u);
+  if (address == BAD_ADDRESS && faultPending()) return false;
+  if (!storeSlow(address, size, value)) {
+    stackFault(u, address);
+    return false;
+  }
+  afterSlow(u);
+  return true;
+}
+
+function modifySlow(u: u32, address: u64, size: u32): u32 {
+  setCurrentUop(u);
+  if (address == BAD_ADDRESS && faultPending()) return 0;
+  const pointer = modifyPointer(address, size);
+  if (!pointer) stackFault(u, address);
+  else afterSlow(u);
+  return pointer;
+}
+
+/** Pointer to a T at a linear address; 0: fault pending. */
+@inline
+export function readAt<T>(u: u32, address: u64): u32 {
+  const entry = load<u32>(TLB_READ) + slotOf(address);
+  if (load<u64>(entry) == ((address + (sizeof<T>() - 1)) & ~0xfff)) return <u32>address + load<u32>(entry, 8);
+  return readSlow(u, address, sizeof<T>());
+}
+
+/** Notes the µop as writer of the 8-byte units of a direct store. */
+@inline
+export function noteWriter<T>(u: u32, pointer: u32): void {
+  if (!load<u32>(TRACK_WRITERS)) return;
+  const writer = load<u32>(u, UOP_SITE) | load<u32>(SITE_SPACE);
+  const word = ((pointer >>> 3) << 2) + load<u32>(SHADOW_DELTA);
+  store<u32>(word, writer);
+  if (sizeof<T>() > 1 && (pointer & 7) > 8 - <u32>sizeof<T>()) store<u32>(word, writer, 4);
+}
+
+/** Stores a T at a linear address; false: fault pending. */
+@inline
+export function writeAt<T>(u: u32, address: u64, value: T): bool {
+  const entry = load<u32>(TLB_WRITE) + slotOf(address);
+  if (load<u64>(entry) == ((address + (sizeof<T>() - 1)) & ~0xfff)) {
+    const pointer = <u32>address + load<u32>(entry, 8);
+    store<T>(pointer, value);
+    noteWriter<T>(u, pointer);
+    return true;
+  }
+  return writeSlow(u, address, sizeof<T>(), <u64>value);
+}
+
+/** Pointer for a read-modify-write at a linear address, write access checked; end it with {@link finishModify}. */
+@inline
+export function modifyAt<T>(u: u32, address: u64): u32 {
+  const entry = load<u32>(TLB_WRITE) + slotOf(address);
+  if (load<u64>(entry) == ((address + (sizeof<T>() - 1)) & ~0xfff)) return <u32>address + load<u32>(entry, 8);
+  return modifySlow(u, address, sizeof<T>());
+}
+
+@inline
+export function finishModify<T>(u: u32, pointer: u32, address: u64, value: T): void {
+  if (pointer == SCRATCH_RMW) {
+    commitSlow<T>(u, address, value);
+    return;
+  }
+  store<T>(pointer, value);
+  noteWriter<T>(u, pointer);
+}
+
+function commitSlow<T>(u: u32, address: u64, value: T): void {
+  setCurrentUop(u);
+  commit<T>(SCRATCH_RMW, address, value);
+  afterSlow(u);
+}
+
+/** Pointer to the source that may be memory: register `offset` when the µop has no memory operand. 0: fault pending. */
+@inline
+export function source<T>(u: u32, offset: u32): u32 {
+  if (hasMemory(u)) return readAt<T>(u, effective(u, sizeof<T>()));
+  return offset + GPR;
+}
+
+/** Linear address of the last {@link target}. */
+let targetAddress: u64 = 0;
+
+/** Pointer to a destination that is read and then written with {@link setTarget}; 0: fault pending. */
+export function target<T>(u: u32): u32 {
+  if (!hasMemory(u)) return dst(u) + GPR;
+  targetAddress = effective(u, sizeof<T>());
+  return modifyAt<T>(u, targetAddress);
+}
+
+export function setTarget<T>(u: u32, pointer: u32, value: T): void {
+  if (hasMemory(u)) finishModify<T>(u, pointer, targetAddress, value);
+  else setReg<T>(dst(u), value);
+}
+
+/** Writes the destination without reading it; false: fault pending. */
+export function assign<T>(u: u32, value: T): bool {
+  if (hasMemory(u)) return writeAt<T>(u, effective(u, sizeof<T>()), value);
+  setReg<T>(dst(u), value);
+  return true;
+}
+
+/** As {@link modifyAt} for two adjacent values of `size` bytes in all. */
+export function modifyPair(u: u32, address: u64, size: u32): u32 {
+  return modifySlow(u, address, size);
+}
+
+export function finishPair<T>(u: u32, pointer: u32, address: u64, low: T, high: T): void {
+  store<T>(pointer, low);
+  store<T>(pointer, high, sizeof<T>());
+  setCurrentUop(u);
+  if (pointer == SCRATCH_RMW) storeBytes(address, sizeof<T>() * 2, SCRATCH_RMW);
+  else noteStoreRange(pointer, sizeof<T>() * 2);
+  afterSlow(u);
+}
+
+/** Address of the unit that a bit offset selects: `bytes` beyond the memory operand, within its address size. */
+export function bitBase(u: u32, bytes: u64, size: u32): u64 {
+  if (!(load<u8>(u, UOP_SCALE) & EA_COMPLEX)) return effective(u) + bytes;
+  return linear(load<u8>(u, UOP_SEGMENT), (offsetOf(u) + bytes) & addressMask(u), size);
+}

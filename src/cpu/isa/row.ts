@@ -1,0 +1,152 @@
+/**
+ * One row of the opcode table: an instruction form as Intel's manual prints it, and the handler that runs it.
+ * The table generates the core's decoder; tests and the instruction list read it too.
+ */
+
+/** Arithmetic flags as the bits of {@link Row.reads} and {@link Row.writes}: c 1, p 2, a 4, z 8, s 16, o 32. */
+const FLAG_LETTERS = 'cpazso';
+
+export type OpcodeMap = 0 | 1 | 2 | 3;
+
+export interface Row {
+  /** 0: one byte, 1: 0F, 2: 0F 38, 3: 0F 3A. */
+  readonly map: OpcodeMap;
+  /** First opcode byte; {@link span} bytes from there take this row (`+r` forms, condition codes). */
+  readonly opcode: number;
+  readonly span: number;
+  /** Accepted mandatory prefixes: 1 none, 2 66, 4 F3, 8 F2. 15: they are no part of the opcode. */
+  readonly prefixes: number;
+  /** ModRM.reg, or undefined when it names an operand (or nothing). */
+  readonly ext: number | undefined;
+  readonly rm: number | undefined;
+  /** Accepted ModRM.mod: 1 register, 2 memory. */
+  readonly mod: number;
+  /** Accepted code sizes: 1 16- and 32-bit, 2 64-bit. */
+  readonly modes: number;
+  readonly hasModrm: boolean;
+  readonly mnemonic: string;
+  readonly operands: readonly string[];
+  readonly reads: number;
+  readonly writes: number;
+  readonly undefinedFlags: number;
+  /** Name in `handlers.ts`; `unimplemented` for an instruction that the core names and refuses. */
+  readonly handler: string;
+  /** See {@link OPTIONS}. */
+  readonly options: readonly string[];
+}
+
+/** What a row may say beyond its operands. */
+export const OPTIONS = {
+  /** LOCK is legal with a memory destination. */
+  lock: 1,
+  /** 64 bits are the default operand size in 64-bit mode (push, pop). */
+  d64: 2,
+  /** The operand size is 64 bits in 64-bit mode, whatever the prefixes (near branches). */
+  f64: 4,
+  /** The block ends here: control may go elsewhere, or something that decoding depends on may change. */
+  end: 8,
+  /** REP/REPNE repeat it. */
+  rep: 16,
+  /** SSE state: #UD or #NM when CR0 or CR4 forbid it. */
+  sse: 32,
+  /** The memory operand is an address only (LEA, NOP, PREFETCH): nothing is read. */
+  address: 64,
+  /** The 16-byte memory operand must be aligned: #GP(0) otherwise. */
+  aligned: 128,
+  /** x87 state: #NM when CR0 says so. */
+  x87: 256,
+  /** A privileged instruction (for the list in the docs; the handler checks). */
+  priv: 512,
+} as const;
+
+function flagMask(letters: string): number {
+  let mask = 0;
+  for (const letter of letters) mask |= 1 << FLAG_LETTERS.indexOf(letter);
+  return mask;
+}
+
+interface Pattern {
+  map: OpcodeMap;
+  opcode: number;
+  span: number;
+  prefixes: number;
+  ext: number | undefined;
+  rm: number | undefined;
+  mod: number;
+  modes: number;
+  hasModrm: boolean;
+}
+
+const PREFIX_BITS: Record<string, number> = { np: 1, '66': 2, f3: 4, f2: 8 };
+
+/** Reads a pattern such as `66 0f 6f /r`, `80 /0`, `50+r`, `0f 01 /7 mem`, `0f 40+cc /r`, `62 /r o32`. */
+function parsePattern(text: string): Pattern {
+  const words = text.split(' ');
+  const pattern: Pattern = {
+    map: 0,
+    opcode: 0,
+    span: 1,
+    prefixes: 0,
+    ext: undefined,
+    rm: undefined,
+    mod: 3,
+    modes: 3,
+    hasModrm: false,
+  };
+  const bytes: string[] = [];
+  for (const [index, word] of words.entries()) {
+    const isPrefix = word in PREFIX_BITS && (word === 'np' || words[index + 1] === '0f');
+    if (isPrefix && bytes.length === 0) pattern.prefixes |= PREFIX_BITS[word] ?? 0;
+    else if (/^[0-9a-f]{2}(\+r|\+cc)?$/.test(word)) bytes.push(word);
+    else if (word === '/r') pattern.hasModrm = true;
+    else if (/^\/[0-7]$/.test(word)) {
+      pattern.ext = Number(word[1]);
+      pattern.hasModrm = true;
+    } else if (/^rm[0-7]$/.test(word)) pattern.rm = Number(word[2]);
+    else if (word === 'mem') pattern.mod = 2;
+    else if (word === 'reg') pattern.mod = 1;
+    else if (word === 'o32') pattern.modes = 1;
+    else if (word === 'o64') pattern.modes = 2;
+    else throw new Error(`opcode table: cannot read '${word}' in '${text}'`);
+  }
+  if (pattern.prefixes === 0) pattern.prefixes = 15;
+  if (bytes[0] === '0f' && bytes.length > 1) {
+    bytes.shift();
+    pattern.map = 1;
+    if ((bytes[0] === '38' || bytes[0] === '3a') && bytes.length > 1) pattern.map = bytes.shift() === '38' ? 2 : 3;
+  }
+  const last = bytes[0];
+  if (last === undefined || bytes.length !== 1) throw new Error(`opcode table: no single opcode byte in '${text}'`);
+  pattern.opcode = Number.parseInt(last.slice(0, 2), 16);
+  if (last.endsWith('+r')) pattern.span = 8;
+  if (last.endsWith('+cc')) pattern.span = 16;
+  return pattern;
+}
+
+/**
+ * A row. `flags`: `w:oszapc` written, `r:c` read, `u:oszap` left undefined, separated by spaces. Throws on a mistake in
+ * the table, when the core is built.
+ */
+export function row(
+  pattern: string,
+  mnemonic: string,
+  operands: string,
+  flags: string,
+  handler: string,
+  options = '',
+): Row {
+  const masks: Record<string, number> = {};
+  for (const part of flags.split(' ').filter(Boolean)) masks[part.slice(0, 1)] = flagMask(part.slice(2));
+  const names = options.split(' ').filter(Boolean);
+  for (const name of names) if (!(name in OPTIONS)) throw new Error(`opcode table: no option '${name}' (${mnemonic})`);
+  return {
+    ...parsePattern(pattern),
+    mnemonic,
+    operands: operands === '' ? [] : operands.split(','),
+    reads: masks['r'] ?? 0,
+    writes: (masks['w'] ?? 0) | (masks['u'] ?? 0),
+    undefinedFlags: masks['u'] ?? 0,
+    handler,
+    options: names,
+  };
+}
