@@ -42,6 +42,11 @@ export class DmaView implements DmaPort {
     return result;
   }
 
+  /** {@link read} into or {@link write} from `bytes` (QEMU: `dma_memory_rw`); `write` as seen by memory. */
+  rw(address: BusAddress, bytes: Uint8Array, write: boolean, purpose?: DmaPurpose, attrs?: MemTxAttrs): MemTxResult {
+    return write ? this.write(address, bytes, purpose, attrs) : this.read(address, bytes, purpose, attrs);
+  }
+
   set(
     address: BusAddress,
     byte: number,
