@@ -69,8 +69,6 @@ export const FAULT_ADDRESS = STATE + 0x128;
 /** First TLB set of this processor (u32), and the kind of set in force: TLB_SUPERVISOR, TLB_USER, TLB_SUPERVISOR_AC. */
 export const TLB_SETS_BASE = STATE + 0x130;
 export const ACCESS_KIND = STATE + 0x134;
-/** Vector + 1 of the exception being delivered (u32): a second fault meanwhile is a double or triple fault. */
-export const DELIVERING = STATE + 0x138;
 /** 1 from the delivery of an NMI to the next IRET (u32). */
 export const NMI_BLOCKED = STATE + 0x13c;
 
@@ -180,8 +178,6 @@ export const FEATURES_1_EDX = CONTROL + 0x30;
 export const FEATURES_1_ECX = CONTROL + 0x34;
 export const FEATURES_EXTENDED_EDX = CONTROL + 0x38;
 export const FEATURES_7_EBX = CONTROL + 0x3c;
-/** Absolute instruction count at which the slice must end (f64), when EVENT_LIMIT is set. */
-export const SLICE_LIMIT = CONTROL + 0x40;
 /** 1: RDMSR and WRMSR of an MSR that nobody has raise #GP(0), as the specification says. 0: read 0, write nothing. */
 export const UNKNOWN_MSR_FAULTS = CONTROL + 0x48;
 /** EXIT_* reason that a handler which returns EXIT_TO_HOST wants `run` to give (u32). */
@@ -276,7 +272,6 @@ export const ACCESS_READ = 0;
 export const ACCESS_WRITE = 1;
 export const ACCESS_EXEC = 2;
 
-
 // --- Mode key, events, exits --------------------------------------------------------------------------------------
 
 /** MODE bits: default code size (0: 16, 1: 32, 2: 64), 32-bit stack pointer, CPL 3, protected mode, v86, long mode. */
@@ -299,6 +294,7 @@ export const MODE_NO_X87 = 0x200;
 export const EVENT_INTERRUPT_LINE = 1;
 export const EVENT_NMI = 2;
 export const EVENT_EXIT = 4;
+/** The host moved the end of the slice: the core comes back between two instructions. */
 export const EVENT_LIMIT = 8;
 /** EFLAGS.TF or a debug condition: one instruction at a time. */
 export const EVENT_SINGLE_STEP = 0x10;

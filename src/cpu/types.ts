@@ -20,6 +20,10 @@ export type ExitReason =
 export interface InterruptAcknowledge {
   /** Returns the vector (0-255) to deliver now, and takes it into service. -1: spurious, deliver nothing. */
   acknowledge(cpu: number): number;
+  /** The local APIC's task priority class, 0-15: what CR8 reads. Without it, CR8 is a plain register. */
+  taskPriority?(cpu: number): number;
+  /** CR8 was written. */
+  setTaskPriority?(cpu: number, priority: number): void;
 }
 
 /** Model-specific registers that live outside the core: IA32_APIC_BASE (0x1b), x2APIC, TSC deadline. 64 bits as bigint. */
@@ -71,6 +75,8 @@ export interface ProcessorOptions {
   readonly model: string;
   /** Keep, per 8 bytes of RAM, who stored there last. */
   readonly trackWriters: boolean;
+  /** RDMSR and WRMSR of an MSR that nobody has: `fault` (default, the specification) or `zero` (QEMU's TCG). */
+  readonly unknownMsrs?: 'fault' | 'zero';
 }
 
 /** Who stored to an 8-byte unit of RAM last. */

@@ -2,8 +2,8 @@
 // Does not implement: task gates (reported as unimplemented), delivery out of virtual-8086 mode with CR4.VME.
 
 import {
-  CR2, DELIVERING, DELIVER_EXCEPTION, DELIVER_INTERRUPT, DELIVER_NMI, DELIVER_SOFTWARE, EFLAGS, EVENTS,
-  EVENT_EXIT, EVENT_HALTED, EVENT_INTERRUPT_LINE, EVENT_NMI, EXIT_HALTED, EXIT_REASON, EXIT_REQUESTED, EXIT_TRIPLE_FAULT,
+  CR2, DELIVER_EXCEPTION, DELIVER_INTERRUPT, DELIVER_NMI, DELIVER_SOFTWARE, EFLAGS, EVENTS,
+  EVENT_EXIT, EVENT_HALTED, EVENT_INTERRUPT_LINE, EVENT_LIMIT, EVENT_NMI, EXIT_BUDGET, EXIT_HALTED, EXIT_REASON, EXIT_REQUESTED, EXIT_TRIPLE_FAULT,
   EXIT_UNIMPLEMENTED, FAULT, FAULT_ADDRESS, FAULT_ERROR, FAULT_HAS_ERROR, FRAME, HALTED, IDT_BASE, IDT_LIMIT,
   INTERRUPT_SHADOW, NMI_BLOCKED, RIP, RSP, SCRATCH_RMW, SEG_CS, SEG_DS, SEG_ES, SEG_FS, SEG_GS, SEG_SS,
   TLB_SUPERVISOR, TRACE_INTERRUPTS, TRIPLE_FAULT_VECTOR,
@@ -55,10 +55,8 @@ export function deliverFault(): i32 {
   for (let round = 0; round < 8; round++) {
     store<u32>(FAULT, 0);
     if (vector == PF) store<u64>(CR2, load<u64>(FAULT_ADDRESS));
-    store<u32>(DELIVERING, vector + 1);
     if (load<u32>(TRACE_INTERRUPTS)) traceInterrupt(vector, hasError ? 1 : 0, error, DELIVER_EXCEPTION);
     const done = deliver(vector, hasError, error, load<u64>(RIP), isFault(vector), false);
-    store<u32>(DELIVERING, 0);
     if (done) return -1;
     if (metTaskGate) return EXIT_UNIMPLEMENTED;
     const second = load<u32>(FAULT) - 1;
@@ -117,6 +115,11 @@ export function serviceEvents(): i32 {
     return EXIT_REQUESTED;
   }
   if (load<u32>(HALTED) == 2) return EXIT_TRIPLE_FAULT;
+  if (events & EVENT_LIMIT) {
+    // The host moved the end of the slice: it decides whether to run on.
+    store<u32>(EVENTS, events & ~EVENT_LIMIT);
+    return EXIT_BUDGET;
+  }
   if (!load<u32>(INTERRUPT_SHADOW)) {
     if (events & EVENT_NMI && !load<u32>(NMI_BLOCKED)) {
       store<u32>(EVENTS, events & ~EVENT_NMI);
@@ -128,6 +131,9 @@ export function serviceEvents(): i32 {
       const vector = acknowledgeInterrupt();
       if (vector >= 0) {
         wake();
+        // At least one instruction runs before the next interrupt: a level that stays up, a trap gate and an IST
+        // stack would otherwise deliver for ever.
+        store<u32>(INTERRUPT_SHADOW, 1);
         return deliverInterrupt(vector, DELIVER_INTERRUPT);
       }
     }

@@ -61,3 +61,7 @@ export declare function writeTaskPriority(priority: u32): void;
 /** The next 32 bits of the machine's seeded random source. */
 @external('host', 'randomWord')
 export declare function randomWord(): u32;
+
+/** The block at RIP was decoded from `bytes` bytes that stand at `backing`. */
+@external('host', 'blockDecoded')
+export declare function blockDecoded(backing: u32, bytes: u32): void;

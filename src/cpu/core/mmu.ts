@@ -57,7 +57,7 @@ export function readPointer(address: u64, size: u32): u32 {
 
 /** A read with explicit rights: descriptor tables and TSS are read as supervisor whatever CPL is. */
 export function readPointerAs(address: u64, size: u32, kind: u32, scratch: u32): u32 {
-  const inPage = 0x1000 - (<u32>address & 0xfff);
+  const inPage: u32 = 0x1000 - (<u32>address & 0xfff);
   const entry = translate(address, ACCESS_READ, kind);
   if (!entry) return 0;
   if (size <= inPage) {
@@ -66,11 +66,13 @@ export function readPointerAs(address: u64, size: u32, kind: u32, scratch: u32):
     return readPart(entry, address, size, scratch, true);
   }
   // Both pages are checked before either is read: MMIO reads have effects.
-  const next = translate(address + inPage, ACCESS_READ, kind);
-  if (!next) return 0;
-  // The two entries differ in their slot, so the first is still valid.
+  if (!translate(address + inPage, ACCESS_READ, kind)) return 0;
+  // The two entries differ in their slot, so the first is still valid; the first access may have effects that flush
+  // the second (a device remaps itself), so that one is looked up again.
   readPart(entry, address, inPage, scratch, false);
-  readPart(next, address + inPage, size - inPage, scratch + inPage, false);
+  const again = translate(address + inPage, ACCESS_READ, kind);
+  if (!again) return 0;
+  readPart(again, address + inPage, size - inPage, scratch + inPage, false);
   return scratch;
 }
 
@@ -132,17 +134,18 @@ export function storeBytes(address: u64, size: u32, from: u32): bool {
 }
 
 export function storeBytesAs(address: u64, size: u32, from: u32, kind: u32): bool {
-  const inPage = 0x1000 - (<u32>address & 0xfff);
+  const inPage: u32 = 0x1000 - (<u32>address & 0xfff);
   const entry = translate(address, ACCESS_WRITE, kind);
   if (!entry) return false;
   if (size <= inPage) {
     storePart(entry, address, size, from);
     return true;
   }
-  const next = translate(address + inPage, ACCESS_WRITE, kind);
-  if (!next) return false;
+  if (!translate(address + inPage, ACCESS_WRITE, kind)) return false;
   storePart(entry, address, inPage, from);
-  storePart(next, address + inPage, size - inPage, from + inPage);
+  const again = translate(address + inPage, ACCESS_WRITE, kind);
+  if (!again) return false;
+  storePart(again, address + inPage, size - inPage, from + inPage);
   return true;
 }
 
@@ -188,7 +191,7 @@ export function storePointer(address: u64, size: u32): u32 {
   const kind = load<u32>(ACCESS_KIND);
   const entry = translate(address, ACCESS_WRITE, kind);
   if (!entry) return 0;
-  const inPage = 0x1000 - (<u32>address & 0xfff);
+  const inPage: u32 = 0x1000 - (<u32>address & 0xfff);
   if (size > inPage) {
     translate(address + inPage, ACCESS_WRITE, kind);
     return 0;
@@ -219,7 +222,7 @@ export function modifiable<T>(address: u64): u32 {
 
 export function modifyPointer(address: u64, size: u32): u32 {
   const kind = load<u32>(ACCESS_KIND);
-  const inPage = 0x1000 - (<u32>address & 0xfff);
+  const inPage: u32 = 0x1000 - (<u32>address & 0xfff);
   if (!translate(address, ACCESS_WRITE, kind)) return 0;
   if (size > inPage && !translate(address + inPage, ACCESS_WRITE, kind)) return 0;
   const direct = storePointer(address, size);
@@ -253,7 +256,7 @@ function fetchSlow(address: u64): u32 {
   const entry = translate(address, ACCESS_EXEC, load<u32>(ACCESS_KIND));
   if (!entry) return 0;
   if (!(load<u64>(entry) & TAG_MMIO)) return <u32>address + load<u32>(entry, 8);
-  const inPage = 0x1000 - (<u32>address & 0xfff);
+  const inPage: u32 = 0x1000 - (<u32>address & 0xfff);
   const size = min<u32>(inPage, 16);
   const physical = (<u64>(load<u32>(entry, 12) & FRAME_MASK) << 12) | (address & 0xfff);
   for (let i: u32 = 0; i < size; i++) store<u8>(SCRATCH_CODE + i, <u8>mmioRead64(physical + i, 1));

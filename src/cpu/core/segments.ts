@@ -310,7 +310,7 @@ export function readTssStack64(offset: u32, external: u32): bool {
 /** 32-bit (or 16-bit) TSS: stack segment and pointer for `level`. */
 export function readTssStack32(level: u32, external: u32): bool {
   const wide = (segmentAttributes(SEG_TR) & 8) != 0;
-  const offset = wide ? 4 + 8 * level : 2 + 4 * level;
+  const offset: u32 = wide ? 4 + 8 * level : 2 + 4 * level;
   const size: u32 = wide ? 6 : 4;
   if (offset + size - 1 > segmentLimit(SEG_TR)) {
     raise(TS, (selector(SEG_TR) & 0xfffc) | external, true);

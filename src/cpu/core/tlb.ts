@@ -80,7 +80,7 @@ function largeBits(huge: bool): u32 {
 function noteLarge(address: u64, huge: bool): void {
   const bit = largeBit(address, huge);
   const at = largeBits(huge) + (bit >>> 3);
-  store<u8>(at, load<u8>(at) | (1 << (bit & 7)));
+  store<u8>(at, load<u8>(at) | (<u8>1 << <u8>(bit & 7)));
 }
 
 function mayBeLarge(address: u64, huge: bool): bool {
@@ -149,18 +149,19 @@ export function clearSets(): void {
 }
 
 /**
- * A backing page began to hold decoded code (PAGE_CODE is set): no processor may keep a write entry that stores to it
- * directly. Entries go back to clean ones in the slow path when the flag is gone.
+ * The backing page of `pointer` began to hold decoded code and has PAGE_CODE: no processor may keep a write entry
+ * that stores to it directly. Entries go back to clean ones in the slow path when the flag is gone.
  */
 export function protectCodePage(pointer: u32): void {
-  const page = pointer & ~0xfff;
+  const backing = pointer & ~0xfff;
   const cpus = load<u32>(CPU_COUNT);
   for (let cpu: u32 = 0; cpu < cpus; cpu++) {
     const first = VCPU_AREA + cpu * VCPU_AREA_SIZE + VCPU_TLB + TLB_SET_WRITE * TLB_SET_SIZE;
     for (let entry = first; entry < first + 3 * TLB_SET_SIZE; entry += TLB_ENTRY_SIZE) {
       const tag = load<u64>(entry);
       if (tag & (TAG_INVALID | TAG_MMIO)) continue;
-      if (<u32>tag - (<u32>tag & 0xfff) + load<u32>(entry, 8) == page) store<u64>(entry, tag | TAG_SLOW_STORE);
+      const linear = <u32>tag & ~0xfff;
+      if (linear + load<u32>(entry, 8) == backing) store<u64>(entry, tag | TAG_SLOW_STORE);
     }
   }
 }

@@ -1,0 +1,304 @@
+/**
+ * The processor: a facade over the WebAssembly core. It owns the core's memory, hands out guest RAM from it, connects
+ * the core to the machine's ports, and reads and sets registers.
+ *
+ * Does not implement: running the other processors when there are several (they stay in wait-for-SIPI).
+ */
+import { type Gpa, type Gva, gpa, gva } from '../base/address.ts';
+import { assert, unreachable } from '../base/assert.ts';
+import type { TraceChannel } from '../base/trace.ts';
+import * as bootStates from './boot-states.ts';
+import { CoreInstance } from './core-instance.ts';
+import { CPUID_MODELS, cpuidEntries } from './cpuid-models.ts';
+import { DirectMemory } from './direct-memory.ts';
+import './events.ts';
+import { HostPorts } from './host-ports.ts';
+import {
+  CPUID_COUNT,
+  CPUID_ENTRIES_MAX,
+  CPUID_ENTRY_SIZE,
+  CPUID_TABLE,
+  EVENT_EXIT,
+  EVENT_INTERRUPT_LINE,
+  EVENT_LIMIT,
+  EVENT_NMI,
+  EVENTS,
+  EXIT_BUDGET,
+  EXIT_HALTED,
+  EXIT_REQUESTED,
+  EXIT_TRIPLE_FAULT,
+  EXIT_UNIMPLEMENTED,
+  FEATURES_1_ECX,
+  FEATURES_1_EDX,
+  FEATURES_7_EBX,
+  FEATURES_EXTENDED_EDX,
+  LEAVE_BLOCK,
+  PHYSICAL_BITS,
+  SEG_CS,
+  SEGMENT_BASE,
+  SEGMENT_SIZE,
+  SEGMENTS,
+  STATE,
+  TRIPLE_FAULT_VECTOR,
+  UNKNOWN_MSR_FAULTS,
+  VCPU_AREA,
+  VCPU_AREA_SIZE,
+} from './layout.ts';
+import { walkPageTables } from './page-walk.ts';
+import { pagingControls } from './paging-controls.ts';
+import { ProcessorState } from './processor-state.ts';
+import { readRegisters, writeRegister } from './register-view.ts';
+import type {
+  DirectRange,
+  ExitReason,
+  ProcessorLike,
+  ProcessorOptions,
+  ProcessorPorts,
+  RegisterView,
+  Writer,
+} from './types.ts';
+import { WriterShadow } from './writer-shadow.ts';
+
+/** The core counts a run's budget in 31 bits. */
+const RUN_MAX = 2 ** 30;
+/** Longest x86 instruction. */
+const INSTRUCTION_BYTES_MAX = 15;
+
+export class Processor implements ProcessorLike {
+  readonly core: CoreInstance;
+  readonly #direct: DirectMemory;
+  readonly #writers: WriterShadow;
+  readonly #host: HostPorts;
+  readonly #cpus: number;
+  readonly #tripleFault: TraceChannel<'cpu.triple-fault'>;
+  readonly #unimplementedEvent: TraceChannel<'cpu.unimplemented'>;
+  #unimplemented: { readonly pc: Gva; readonly bytes: Uint8Array } | undefined;
+  #running = false;
+  #sliceEnd = 0;
+  #inCore = false;
+  /** Instructions executed before the core's present run. */
+  #executedBefore = 0;
+
+  /** Throws an InternalError for a model that does not exist, or memory that does not fit into 4 GiB. */
+  constructor(options: ProcessorOptions, ports: ProcessorPorts) {
+    this.#cpus = options.cpus;
+    this.#host = new HostPorts(ports, this);
+    this.core = new CoreInstance(options, this.#host.imports);
+    this.#direct = new DirectMemory(this.core);
+    this.#writers = new WriterShadow(this.core);
+    this.#host.attach(this.core, this.#direct);
+    this.#tripleFault = ports.trace.channel('cpu.triple-fault');
+    this.#unimplementedEvent = ports.trace.channel('cpu.unimplemented');
+    this.#setModel(options.model);
+    this.core.setWord(UNKNOWN_MSR_FAULTS, options.unknownMsrs === 'zero' ? 0 : 1);
+    this.core.exports.initialise();
+  }
+
+  #setModel(name: string): void {
+    const model = CPUID_MODELS[name];
+    assert(model !== undefined, `processor model "${name}"`);
+    const entries = cpuidEntries(model, this.#cpus);
+    assert(entries.length <= CPUID_ENTRIES_MAX, 'the CPUID table has room for the model');
+    for (const [index, entry] of entries.entries()) {
+      const fields = [entry.leaf, entry.subleaf ?? 0xffff_ffff, entry.eax, entry.ebx, entry.ecx, entry.edx];
+      const at = CPUID_TABLE + index * CPUID_ENTRY_SIZE;
+      for (const [field, value] of fields.entries()) this.core.setWord(at + field * 4, value);
+    }
+    this.core.setWord(CPUID_COUNT, entries.length);
+    this.core.setWord(PHYSICAL_BITS, model.physicalBits);
+    this.core.setWord(FEATURES_1_ECX, model.features1Ecx);
+    this.core.setWord(FEATURES_1_EDX, model.features1Edx);
+    this.core.setWord(FEATURES_7_EBX, model.features7Ebx);
+    this.core.setWord(FEATURES_EXTENDED_EDX, model.extendedEdx);
+  }
+
+  // --- Memory -------------------------------------------------------------------------------------------------------
+
+  allocate(bytes: number): Uint8Array {
+    return this.core.allocate(bytes);
+  }
+
+  setDirectRanges(ranges: readonly DirectRange[]): void {
+    this.#direct.set(ranges);
+  }
+
+  noteExternalWrite(address: Gpa, size: number, writer: string): void {
+    this.#direct.forEachPart(address, size, (pointer, bytes) => {
+      this.#direct.invalidateCode(pointer, bytes);
+      this.#writers.noteDevice(pointer, bytes, writer);
+    });
+  }
+
+  observeStores(listener: ((address: Gpa, size: number) => void) | undefined): void {
+    this.#host.storeListener = listener;
+    this.core.exports.observe(listener === undefined ? 0 : 1);
+  }
+
+  whoWrote(address: Gpa): Writer | undefined {
+    const pointer = this.#direct.pointerTo(address, 1);
+    return pointer === undefined ? undefined : this.#writers.writerOf(pointer);
+  }
+
+  translate(address: Gva, root?: Gpa): Gpa | undefined {
+    const controls = pagingControls(this.core, root);
+    return walkPageTables(address, controls, (entry, size) => this.#direct.readEntry(entry, size)).physical;
+  }
+
+  // --- Running ------------------------------------------------------------------------------------------------------
+
+  run(maxInstructions: number): ExitReason {
+    assert(!this.#running, 'run is not called from inside a callback');
+    this.#running = true;
+    this.#host.beforeRun();
+    this.#sliceEnd = this.instructions + maxInstructions;
+    try {
+      // limitSlice brings the core back early; then what is left of the shortened slice is run.
+      for (let left = maxInstructions; left > 0; left = this.#sliceEnd - this.instructions) {
+        const exit = this.#runCore(Math.min(left, RUN_MAX));
+        if (exit !== EXIT_BUDGET) return this.#exit(exit);
+      }
+      return 'budget';
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  #runCore(budget: number): number {
+    this.#inCore = true;
+    const exit = this.core.exports.run(budget);
+    this.#inCore = false;
+    this.#executedBefore += this.core.exports.executed();
+    return exit;
+  }
+
+  #exit(reason: number): ExitReason {
+    switch (reason) {
+      case EXIT_HALTED:
+        return 'halted';
+      case EXIT_REQUESTED:
+        return 'requested';
+      case EXIT_TRIPLE_FAULT:
+        if (this.#tripleFault.active) {
+          this.#tripleFault.emit({ cpu: this.activeCpu, pc: this.pc, vector: this.core.word(TRIPLE_FAULT_VECTOR) });
+        }
+        return 'triple-fault';
+      case EXIT_UNIMPLEMENTED:
+        this.#unimplemented = { pc: this.pc, bytes: this.#bytesAt(this.pc) };
+        if (this.#unimplementedEvent.active) {
+          this.#unimplementedEvent.emit({ cpu: this.activeCpu, ...this.#unimplemented });
+        }
+        return 'unimplemented';
+      default:
+        return unreachable(reason as never);
+    }
+  }
+
+  /** Up to 15 code bytes at a linear address, as far as they can be read. */
+  #bytesAt(address: Gva): Uint8Array {
+    const bytes: number[] = [];
+    for (let index = 0; index < INSTRUCTION_BYTES_MAX; index++) {
+      const physical = this.translate(gva(address + BigInt(index)));
+      const pointer = physical === undefined ? undefined : this.#direct.pointerTo(physical, 1);
+      if (pointer === undefined) break;
+      bytes.push(this.core.bytes[pointer]!);
+    }
+    return Uint8Array.from(bytes);
+  }
+
+  requestExit(): void {
+    this.#raise(this.activeCpu, EVENT_EXIT);
+  }
+
+  limitSlice(instructions: number): void {
+    if (!this.#running || instructions >= this.#sliceEnd) return;
+    this.#sliceEnd = instructions;
+    this.#raise(this.activeCpu, EVENT_LIMIT);
+  }
+
+  setInterruptLine(cpu: number, asserted: boolean): void {
+    if (asserted) this.#raise(cpu, EVENT_INTERRUPT_LINE);
+    else this.#drop(cpu, EVENT_INTERRUPT_LINE);
+  }
+
+  raiseNmi(cpu: number): void {
+    this.#raise(cpu, EVENT_NMI);
+  }
+
+  #raise(cpu: number, event: number): void {
+    const at = EVENTS - STATE + this.#stateOf(cpu);
+    this.core.setWord(at, this.core.word(at) | event);
+    if (cpu === this.activeCpu) this.core.setWord(LEAVE_BLOCK, 1);
+  }
+
+  #drop(cpu: number, event: number): void {
+    const at = EVENTS - STATE + this.#stateOf(cpu);
+    this.core.setWord(at, this.core.word(at) & ~event);
+  }
+
+  /** All processors as after power-on. RAM, direct ranges and the instruction count stay. */
+  reset(): void {
+    this.core.exports.initialise();
+    this.#unimplemented = undefined;
+    if (this.#running) this.#raise(this.activeCpu, EVENT_LIMIT);
+  }
+
+  enterProtected32(entry: Gpa, registers: { readonly eax: number; readonly ebx: number }): void {
+    bootStates.enterProtected32(this.core, entry, registers);
+  }
+
+  enterLong64(entry: bigint, pageTables: Gpa, stack: bigint): void {
+    bootStates.enterLong64(this.core, entry, pageTables, stack);
+  }
+
+  // --- Looking in ---------------------------------------------------------------------------------------------------
+
+  get activeCpu(): number {
+    return this.core.activeCpu;
+  }
+
+  get instructions(): number {
+    return this.#inCore ? this.#executedBefore + this.core.exports.executed() : this.#executedBefore;
+  }
+
+  get pc(): Gva {
+    return gva(this.core.exports.position() + this.core.quad(SEGMENTS + SEG_CS * SEGMENT_SIZE + SEGMENT_BASE));
+  }
+
+  get unimplemented(): { readonly pc: Gva; readonly bytes: Uint8Array } | undefined {
+    return this.#unimplemented;
+  }
+
+  /** Start of a processor's state: the active one's is in place, the others' are parked. */
+  #stateOf(cpu: number): number {
+    assert(cpu >= 0 && cpu < this.#cpus, `processor ${cpu} exists`);
+    return cpu === this.activeCpu ? STATE : VCPU_AREA + cpu * VCPU_AREA_SIZE;
+  }
+
+  registers(cpu = this.activeCpu): RegisterView {
+    const active = cpu === this.activeCpu;
+    // Brings EFLAGS up to date.
+    if (active) this.core.exports.flags();
+    const view = readRegisters(this.core, this.#stateOf(cpu));
+    return active ? { ...view, rip: BigInt.asUintN(64, this.core.exports.position()) } : view;
+  }
+
+  setRegister(name: string, value: bigint, cpu = this.activeCpu): void {
+    const active = this.activeCpu;
+    assert(cpu === active || !this.#running, 'only the running processor is set from inside a callback');
+    this.core.exports.switchTo(cpu);
+    const known = writeRegister(this.core, name, value);
+    this.core.exports.switchTo(active);
+    assert(known, `a register is named "${name}"`);
+  }
+
+  /** The parts of saved state: one per processor, and what they share. */
+  states(): readonly ProcessorState[] {
+    return Array.from({ length: this.#cpus }, (_, cpu) => new ProcessorState(this.core, cpu, () => this.#stateOf(cpu)));
+  }
+
+  /** Base of the code segment's page tables for a walk from outside: `undefined` while paging is off. */
+  get pageTables(): Gpa | undefined {
+    const controls = pagingControls(this.core);
+    return controls.mode === 'none' ? undefined : gpa(Number(controls.root & 0x000f_ffff_ffff_f000n));
+  }
+}
