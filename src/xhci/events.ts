@@ -182,7 +182,17 @@ declare module '../base/trace.ts' {
       readonly where: string;
     };
     /** QEMU's LOG_GUEST_ERROR lines: `function` is the name QEMU prints before the colon. */
-    'xhci.guest-error': { readonly controller: string; readonly function: string; readonly message: string };
+    'xhci.guest-error': {
+      readonly controller: string;
+      readonly function: string;
+      readonly message: string;
+      /** QEMU's log category: `guest_errors` unless it says `unimp`. */
+      readonly category?: 'guest_errors' | 'unimp';
+      /** False for the lines that QEMU prints without a line end. */
+      readonly newline?: boolean;
+    };
+    /** A bound on work done at one doorbell was reached: QEMU's `usb_xhci_enforced_limit`. */
+    'xhci.limit-enforced': { readonly controller: string; readonly what: 'trb-link' | 'commands' | 'transfers' };
     'xhci.unimplemented': { readonly controller: string; readonly what: string; readonly offset: number };
     'xhci.interrupt': {
       readonly controller: string;
@@ -244,7 +254,10 @@ declare module '../base/trace.ts' {
       readonly streamId: number;
       readonly what: 'start' | 'async' | 'nak' | 'retry' | 'success' | 'error';
       readonly length: number;
+      /** QEMU's USB_RET_ code: 0 success, -1 no device, -2 NAK, -3 stall, -4 babble, -5 I/O error. */
       readonly status: number;
+      /** Counts the transfers of this controller from 1: stands for the pointer that QEMU prints. */
+      readonly transferId?: number;
     };
   }
 }

@@ -1,0 +1,482 @@
+/**
+ * One interrupter: its registers, its Event Ring and the gates between an event and the processor (xHCI 1.2 §4.17,
+ * §4.9.4, §5.5.2).
+ */
+import { type BusAddress, busHigh, busLow } from '../base/address.ts';
+import type { Timer } from '../base/clock.ts';
+import type { StateValue } from '../base/state.ts';
+import type { DmaPurpose } from '../memory/events.ts';
+import { MEMTX_OK } from '../memory/memtx.ts';
+import type { XhciFacts } from './facts.ts';
+import type { EventWords, Host } from './host.ts';
+import { EventRing, type EventSegment } from './rings/event-ring.ts';
+import { CompletionCode, completionName } from './spec/completion-codes.ts';
+import { ERDP_LO, ERSTBA_LO, ERSTSZ, IMAN } from './spec/registers.ts';
+import { ERST_ENTRY_BYTES, EVENT_SEGMENT_TRBS_MAX, EVENT_SEGMENT_TRBS_MIN } from './spec/structures.ts';
+import { HostControllerEvent, trbName } from './spec/trbs.ts';
+import { alignPointer, isNull, pointerFromWords } from './wire/pointer.ts';
+import { trbWords } from './wire/trb.ts';
+
+/** Events that wait while the ring is full. Rings stop meanwhile, so only port changes and wraps can add to them. */
+const WAITING_EVENTS_MAX = 1024;
+/** IMODI counts 250 ns (§5.5.2.2). */
+const MODERATION_UNIT = 250;
+const EVENT_CYCLE = 1;
+
+type ResetOutcome = Parameters<XhciFacts['xhci.event-ring-reset']['emit']>[0]['outcome'];
+type LostBecause = Parameters<XhciFacts['xhci.event-lost']['emit']>[0]['because'];
+type Gate = Parameters<XhciFacts['xhci.interrupt-blocked']['emit']>[0]['gate'];
+interface Waiting {
+  readonly event: EventWords;
+  readonly blockInterrupt: boolean;
+}
+
+export class Interrupter {
+  iman = 0;
+  imod = 0;
+  erstsz = 0;
+  erstbaLow = 0;
+  erstbaHigh = 0;
+  erdpLow = 0;
+  erdpHigh = 0;
+  /** The MSI-X vector is in use (QEMU tells the PCI layer). */
+  vectorUsed = false;
+  readonly ring = new EventRing();
+  #tableStale = false;
+  #full = false;
+  #waiting: Waiting[] = [];
+  /** An interrupt is owed: an event with BEI = 0 was posted since the ring was last empty (§4.17.2, IPE). */
+  #owed = false;
+  /** Moderation: no interrupt before this time. */
+  #quietUntil = 0;
+  readonly #moderation: Timer;
+  readonly #purpose: DmaPurpose;
+  readonly #tablePurpose: DmaPurpose;
+  readonly #words = new Uint32Array(4);
+
+  constructor(
+    readonly host: Host,
+    readonly index: number,
+  ) {
+    this.#moderation = host.clock.timer(`xhci ${host.name} interrupter ${index} moderation`, () => this.#signal());
+    this.#purpose = { what: 'Event TRB', register: 'ERSTBA', ring: `event ring ${index}` };
+    this.#tablePurpose = { what: 'ERST entry', register: 'ERSTBA', ring: `event ring ${index}` };
+  }
+
+  reset(): void {
+    this.iman = 0;
+    this.imod = this.host.personality.imodReset;
+    this.erstsz = 0;
+    this.erstbaLow = 0;
+    this.erstbaHigh = 0;
+    this.erdpLow = 0;
+    this.erdpHigh = 0;
+    this.ring.start([]);
+    this.#tableStale = false;
+    this.#full = false;
+    this.#waiting = [];
+    this.#owed = false;
+    this.#quietUntil = 0;
+    this.#moderation.cancel();
+  }
+
+  get tableAddress(): BusAddress {
+    return pointerFromWords(this.host.personality, this.erstbaLow, this.erstbaHigh);
+  }
+
+  /** ERDP without DESI and EHB. */
+  get dequeueAddress(): BusAddress {
+    return pointerFromWords(this.host.personality, this.erdpLow & ~0xf, this.erdpHigh);
+  }
+
+  get blocked(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  writeTableSize(value: number): void {
+    this.erstsz = value & ERSTSZ.mask('EventRingSegmentTableSize');
+  }
+
+  writeTableLow(value: number): void {
+    const mask = this.host.model.nec ? ~0xf : this.host.personality.erstbaLowMask;
+    this.erstbaLow = (value & mask & ~(ERSTBA_LO.mask('RsvdP5') & 0xf)) >>> 0;
+    this.#tableStale = true;
+  }
+
+  writeTableHigh(value: number): void {
+    this.erstbaHigh = value;
+    this.#tableStale = true;
+    if (this.host.personality.erstRead === 'at-high-half' || this.host.running) this.#loadTable();
+  }
+
+  /** The controller starts: a table written while it was halted is read now. */
+  started(): void {
+    if (this.#tableStale && this.host.personality.erstRead === 'when-running') this.#loadTable();
+  }
+
+  writeDequeueLow(value: number): void {
+    const clears = ERDP_LO.has(value, 'EHB');
+    const busy = clears ? 0 : this.erdpLow & ERDP_LO.mask('EHB');
+    this.erdpLow = ((value & ~ERDP_LO.mask('EHB')) | busy) >>> 0;
+    if (this.host.personality.eventRingFull === 'drop') {
+      this.#announceDequeue(clears);
+      if (!clears) return;
+      const position = this.ring.positionOf(this.#rawDequeue());
+      if (position !== undefined && position !== this.ring.enqueue) this.#raise();
+      return;
+    }
+    this.#dequeueMoved(clears);
+  }
+
+  writeDequeueHigh(value: number): void {
+    this.erdpHigh = value;
+    if (this.host.personality.eventRingFull === 'wait') this.#dequeueMoved(false);
+  }
+
+  writeManagement(value: number): void {
+    const previous = this.iman;
+    this.iman = IMAN.afterGuestWrite(this.iman, value) & 3;
+    if (IMAN.has(previous, 'IP') && !IMAN.has(this.iman, 'IP')) this.#startModeration();
+    if (this.host.personality.interruptModeration) this.#signal();
+    this.updateLevel();
+    if (this.host.interrupts.mode === 'msix') this.#useVector(IMAN.has(this.iman, 'IE'));
+  }
+
+  writeModeration(value: number): void {
+    this.imod = value;
+  }
+
+  /** IMODC counts down since the last interrupt (§5.5.2.2). */
+  readModeration(): number {
+    if (!this.host.personality.interruptModeration) return this.imod;
+    const rest = Math.max(0, this.#quietUntil - this.host.clock.now());
+    return ((this.imod & 0xffff) | (Math.min(0xffff, Math.ceil(rest / MODERATION_UNIT)) << 16)) >>> 0;
+  }
+
+  post(event: EventWords, blockInterrupt: boolean): void {
+    if (this.host.personality.eventRingFull === 'drop') this.#postAsQemu(event);
+    else this.#post(event, blockInterrupt);
+  }
+
+  /** INTx follows interrupter 0 (§4.17); messages are edges and are sent when the interrupt is raised. */
+  updateLevel(): void {
+    if (this.index !== 0 || this.host.interrupts.mode !== 'intx') {
+      if (this.index === 0 && this.host.personality.name === 'qemu') this.#notifyMessage();
+      return;
+    }
+    const level = IMAN.has(this.iman, 'IP') && IMAN.has(this.iman, 'IE') && this.host.interruptsEnabled;
+    this.host.interrupts.setLevel(level);
+    this.#announceInterrupt('intx', level ? 1 : 0);
+  }
+
+  #rawDequeue(): BusAddress {
+    return pointerFromWords(this.host.personality, this.erdpLow, this.erdpHigh);
+  }
+
+  // ---- the table -------------------------------------------------------------------------------------------------
+
+  #loadTable(): void {
+    this.#tableStale = false;
+    const { outcome, segments } = this.#readTable();
+    const reset = this.host.facts['xhci.event-ring-reset'];
+    if (reset.active) {
+      const { name } = this.host;
+      const { index, erstsz } = this;
+      reset.emit({ controller: name, interrupter: index, erstba: this.tableAddress, erstsz, segments, outcome });
+    }
+    if (outcome === 'ok') {
+      this.#full = false;
+      this.#owed = false;
+      this.#waiting = [];
+      this.ring.start(segments);
+    } else if (outcome === 'size-zero') {
+      this.ring.clear();
+    } else if (outcome !== 'dma') {
+      this.host.controllerFailed(`ERST of interrupter ${this.index}: ${outcome}`);
+    }
+    this.host.pointersChanged('ERSTBA');
+  }
+
+  #readTable(): { outcome: ResetOutcome; segments: EventSegment[] } {
+    const { host } = this;
+    const table = this.tableAddress;
+    if (this.erstsz === 0 || isNull(table)) return { outcome: 'size-zero', segments: [] };
+    const limit = 2 ** host.personality.erstMaxExponent;
+    if (this.erstsz > limit) return { outcome: 'too-many-segments', segments: [] };
+    const words = new Uint32Array((this.erstsz * ERST_ENTRY_BYTES) / 4);
+    const result = host.dma.readWords(table, words, this.#tablePurpose);
+    if (result !== MEMTX_OK) {
+      host.memoryFailed(result, `ERST of interrupter ${this.index}`, 'xhci_er_reset');
+      return { outcome: 'dma', segments: [] };
+    }
+    const qemu = host.personality.erstRead === 'at-high-half';
+    const segments: EventSegment[] = [];
+    for (let entry = 0; entry < this.erstsz; entry += 1) {
+      const pointer = pointerFromWords(host.personality, words[entry * 4]!, words[entry * 4 + 1]!);
+      const size = qemu ? words[entry * 4 + 2]! : words[entry * 4 + 2]! & 0xffff;
+      segments.push({ base: qemu ? pointer : alignPointer(pointer, 64), size });
+    }
+    const bad = segments.some(({ size }) => size < EVENT_SEGMENT_TRBS_MIN || size > EVENT_SEGMENT_TRBS_MAX);
+    return { outcome: bad ? 'segment-size' : 'ok', segments };
+  }
+
+  // ---- events, as the specification has them (§4.9.4) ------------------------------------------------------------
+
+  #post(event: EventWords, blockInterrupt: boolean): void {
+    if (this.#tableStale) this.#loadTable();
+    if (this.ring.size === 0) {
+      this.#lost(event, 'no-ring');
+      return;
+    }
+    if (this.#waiting.length > 0 || !this.#hasRoom()) {
+      if (this.#waiting.length >= WAITING_EVENTS_MAX) this.#lost(event, 'full');
+      else this.#waiting.push({ event, blockInterrupt });
+      if (!this.#full) this.#announceFull();
+      return;
+    }
+    if (this.#write(event) && !blockInterrupt) this.#owed = true;
+    this.#signal();
+  }
+
+  /** True while two TRBs are free: the last one is for the Event Ring Full Error. */
+  #hasRoom(): boolean {
+    const dequeue = this.ring.positionOf(this.dequeueAddress);
+    // An ERDP outside the ring never meets the producer: nothing in §4.9.4 could notice it.
+    if (dequeue === undefined) return true;
+    return this.ring.ahead(1) !== dequeue && this.ring.ahead(2) !== dequeue;
+  }
+
+  #announceFull(): void {
+    this.#full = true;
+    const full = this.host.facts['xhci.event-ring-full'];
+    if (full.active) full.emit({ controller: this.host.name, interrupter: this.index });
+    const control = HostControllerEvent.type << 10;
+    this.#write([0, 0, (CompletionCode.EventRingFullError << 24) >>> 0, control]);
+    this.#owed = true;
+    this.#signal();
+  }
+
+  #dequeueMoved(clearedBusy: boolean): void {
+    this.#announceDequeue(clearedBusy);
+    if (this.ring.size === 0) return;
+    if (this.ring.positionOf(this.dequeueAddress) === this.ring.enqueue) this.#owed = false;
+    const waited = this.#waiting.length > 0;
+    if (waited && this.#hasRoom()) this.#full = false;
+    // Bounded: each turn takes one event out of a list of at most WAITING_EVENTS_MAX.
+    while (this.#waiting.length > 0 && this.host.running && this.#hasRoom()) {
+      const { event, blockInterrupt } = this.#waiting.shift()!;
+      if (this.#write(event) && !blockInterrupt) this.#owed = true;
+    }
+    this.#signal();
+    if (waited && this.#waiting.length === 0) this.host.resume();
+  }
+
+  // ---- interrupts (§4.17.2) --------------------------------------------------------------------------------------
+
+  /** Sets IP when an interrupt is owed and no gate is closed, and sends it. */
+  #signal(): void {
+    if (!this.#owed || IMAN.has(this.iman, 'IP')) return;
+    if (ERDP_LO.has(this.erdpLow, 'EHB')) {
+      this.#blockedBy('EHB');
+      return;
+    }
+    const now = this.host.clock.now();
+    if (this.host.personality.interruptModeration && now < this.#quietUntil) {
+      this.#blockedBy('IMOD');
+      this.#moderation.at(this.#quietUntil);
+      return;
+    }
+    this.#owed = false;
+    this.iman |= IMAN.mask('IP');
+    this.erdpLow = (this.erdpLow | ERDP_LO.mask('EHB')) >>> 0;
+    this.host.eventInterrupt();
+    this.#deliver();
+  }
+
+  #deliver(): void {
+    if (!IMAN.has(this.iman, 'IE')) {
+      this.#blockedBy('IE');
+      return;
+    }
+    if (!this.host.interruptsEnabled) {
+      this.#blockedBy('INTE');
+      return;
+    }
+    if (this.#notifyMessage()) this.#startModeration();
+    else this.updateLevel();
+  }
+
+  /** Sends the message when the guest enabled MSI or MSI-X; sending clears IP (§4.17.5). */
+  #notifyMessage(): boolean {
+    const { interrupts } = this.host;
+    const { mode } = interrupts;
+    if (mode === 'intx' || !IMAN.has(this.iman, 'IP')) return false;
+    if (!IMAN.has(this.iman, 'IE') || !this.host.interruptsEnabled) return false;
+    interrupts.sendMessage(this.index);
+    this.iman &= ~IMAN.mask('IP');
+    this.#announceInterrupt(mode, 1);
+    return true;
+  }
+
+  #startModeration(): void {
+    if (!this.host.personality.interruptModeration) return;
+    this.#quietUntil = this.host.clock.now() + (this.imod & 0xffff) * MODERATION_UNIT;
+    if (this.#owed) this.#moderation.at(this.#quietUntil);
+  }
+
+  #useVector(used: boolean): void {
+    if (used === this.vectorUsed) return;
+    this.vectorUsed = used;
+    const use = this.host.facts['xhci.msix-use'];
+    if (use.active) use.emit({ controller: this.host.name, vector: this.index, used });
+  }
+
+  /** USBCMD.INTE rose: what waited for it goes out. */
+  interruptsEnabledNow(): void {
+    if (IMAN.has(this.iman, 'IP')) this.#deliver();
+  }
+
+  // ---- events, as QEMU has them ----------------------------------------------------------------------------------
+
+  #postAsQemu(event: EventWords): void {
+    const { ring } = this;
+    const position = ring.positionOf(this.#rawDequeue());
+    if (position === undefined) {
+      this.#lost(event, ring.size === 0 ? 'no-ring' : 'erdp-out-of-range');
+      this.host.controllerFailed(`ERDP of interrupter ${this.index} is outside its ring`);
+      return;
+    }
+    if (ring.ahead(2) === position) {
+      const full = this.host.facts['xhci.event-ring-full'];
+      if (full.active) full.emit({ controller: this.host.name, interrupter: this.index });
+      this.#lost(event, 'full');
+      this.#write([0, 0, (CompletionCode.EventRingFullError << 24) >>> 0, HostControllerEvent.type << 10]);
+    } else if (ring.ahead(1) === position) {
+      this.#lost(event, 'full');
+    } else {
+      this.#write(event);
+    }
+    this.#raise();
+  }
+
+  #raise(): void {
+    const busy = ERDP_LO.has(this.erdpLow, 'EHB');
+    this.erdpLow = (this.erdpLow | ERDP_LO.mask('EHB')) >>> 0;
+    this.iman |= IMAN.mask('IP');
+    this.host.eventInterrupt();
+    if (busy) {
+      this.#blockedBy('EHB');
+      return;
+    }
+    this.#deliver();
+  }
+
+  // ---- shared ----------------------------------------------------------------------------------------------------
+
+  /** Puts one event into memory and moves on, as QEMU does even when the write failed. */
+  #write(event: EventWords): boolean {
+    const { ring, host } = this;
+    const words = this.#words;
+    words.set(event);
+    words[3] = (words[3]! & ~EVENT_CYCLE) | ring.cycle;
+    const index = ring.enqueue;
+    const address = ring.addressOf(index);
+    const posted = host.facts['xhci.event-posted'];
+    if (posted.active) {
+      posted.emit({
+        controller: host.name,
+        interrupter: this.index,
+        index,
+        address,
+        trb: trbWords(words),
+        typeName: trbName((words[3]! >>> 10) & 0x3f),
+        completionName: completionName(words[2]! >>> 24),
+      });
+    }
+    const result = host.dma.writeWords(address, words, this.#purpose);
+    if (result !== MEMTX_OK) {
+      this.#lost(event, 'dma');
+      host.memoryFailed(result, `event ring ${this.index}`, 'xhci_write_event');
+    }
+    ring.advance();
+    return result === MEMTX_OK;
+  }
+
+  #lost(event: EventWords, because: LostBecause): void {
+    const lost = this.host.facts['xhci.event-lost'];
+    if (!lost.active) return;
+    lost.emit({
+      controller: this.host.name,
+      interrupter: this.index,
+      trb: trbWords(event),
+      typeName: trbName((event[3] >>> 10) & 0x3f),
+      because,
+    });
+  }
+
+  #blockedBy(gate: Gate): void {
+    const blocked = this.host.facts['xhci.interrupt-blocked'];
+    if (blocked.active) blocked.emit({ controller: this.host.name, interrupter: this.index, gate });
+  }
+
+  #announceInterrupt(mode: 'intx' | 'msi' | 'msix', level: number): void {
+    const interrupt = this.host.facts['xhci.interrupt'];
+    if (interrupt.active) interrupt.emit({ controller: this.host.name, mode, vector: this.index, level });
+  }
+
+  #announceDequeue(clearedBusy: boolean): void {
+    const written = this.host.facts['xhci.erdp-written'];
+    if (!written.active) return;
+    const value = this.dequeueAddress;
+    const inRing = this.ring.positionOf(value) !== undefined;
+    written.emit({ controller: this.host.name, interrupter: this.index, value, inRing, clearedBusy });
+  }
+
+  // ---- state -----------------------------------------------------------------------------------------------------
+
+  save(): { readonly [field: string]: StateValue } {
+    const { ring } = this;
+    return {
+      registers: [this.iman, this.imod, this.erstsz, this.erstbaLow, this.erstbaHigh, this.erdpLow, this.erdpHigh],
+      segments: ring.segments.map(({ base, size }) => [busLow(base), busHigh(base), size]),
+      ring: [ring.enqueue, ring.cycle],
+      waiting: this.#waiting.map(({ event, blockInterrupt }) => [...event, blockInterrupt ? 1 : 0]),
+      flags: [this.#tableStale, this.#full, this.#owed, this.vectorUsed],
+      quietUntil: this.#quietUntil,
+      moderation: this.#moderation.deadline,
+    };
+  }
+
+  load(fields: { readonly [field: string]: StateValue }): void {
+    const [iman, imod, erstsz, tableLow, tableHigh, dequeueLow, dequeueHigh] = fields.registers as number[];
+    this.iman = iman!;
+    this.imod = imod!;
+    this.erstsz = erstsz!;
+    this.erstbaLow = tableLow!;
+    this.erstbaHigh = tableHigh!;
+    this.erdpLow = dequeueLow!;
+    this.erdpHigh = dequeueHigh!;
+    const segments = fields.segments as number[][];
+    this.ring.replace(
+      segments.map(([low, high, size]) => ({
+        base: pointerFromWords(this.host.personality, low!, high!),
+        size: size!,
+      })),
+    );
+    const [enqueue, cycle] = fields.ring as number[];
+    this.ring.enqueue = enqueue!;
+    this.ring.cycle = cycle as 0 | 1;
+    this.#waiting = (fields.waiting as number[][]).map(([a, b, c, d, block]) => ({
+      event: [a!, b!, c!, d!],
+      blockInterrupt: block === 1,
+    }));
+    const [stale, full, owed, used] = fields.flags as boolean[];
+    this.#tableStale = stale!;
+    this.#full = full!;
+    this.#owed = owed!;
+    this.vectorUsed = used!;
+    this.#quietUntil = fields.quietUntil as number;
+    if (fields.moderation === undefined) this.#moderation.cancel();
+    else this.#moderation.at(fields.moderation as number);
+  }
+}
