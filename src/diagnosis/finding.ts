@@ -24,6 +24,7 @@ export const FACT_ORDER = [
   'when',
   'why',
   'effect',
+  'follows',
   'help',
   'next',
   'checked',

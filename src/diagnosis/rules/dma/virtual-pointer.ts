@@ -57,7 +57,7 @@ function confidence(verdict: VirtualVerdict, judged: Judged): Fact {
   }
   const facts = ['the value', 'the page walk', 'what answers at the bus address'];
   if (judged.record.site !== undefined) facts.push('the instruction that stored it');
-  return fact('confidence', `certain: ${facts.join(', ')} were observed, none inferred`);
+  return fact('confidence', `certain: observed were ${facts.join(', ')}; nothing was inferred`);
 }
 
 /** Reports `judged` in the words of the calling rule. */
