@@ -210,7 +210,10 @@ export class TransferEngine {
       return;
     }
     const bounce = host.personality.dataFailure === 'bounce-buffer';
-    if (bounce && !bounceable(host, pieces, transfer.in)) return;
+    if (bounce && !bounceable(host, pieces, transfer.in)) {
+      transfer.waiting = again;
+      return;
+    }
     const data = new Uint8Array(totalLength(pieces));
     if (!transfer.in) {
       const result = readData(host, pieces, data, ring);
@@ -220,7 +223,10 @@ export class TransferEngine {
       }
     }
     const answer = device.transfer(endpoint.address, data);
-    if (again && answer.status === UsbStatus.Nak) return;
+    if (again && answer.status === UsbStatus.Nak) {
+      transfer.waiting = true;
+      return;
+    }
     if (answer.status === UsbStatus.Success && transfer.in) {
       const result = writeData(host, pieces, data.subarray(0, answer.length), ring);
       if (result !== 0 && !bounce) {
