@@ -3,26 +3,33 @@
 # The same compiler gives the same bytes in any checkout: paths in the debugging information are relative to it.
 # `build.sh --check` builds aside and compares with what is committed.
 set -eu
-cd "$(dirname "$0")/.."
-root=$PWD
-built=guests/built
 check=
-if [ "${1-}" = --check ]; then
-    check=yes
-    built=$(mktemp -d)
-    trap 'rm -rf "$built" "$objects"' EXIT
-elif [ $# -gt 0 ]; then
-    built=$1
-fi
+target=
+case ${1-} in
+--check) check=yes ;;
+?*) target=$(mkdir -p "$1" && cd "$1" && pwd) ;;
+esac
+cd "$(dirname "$0")/.."
+
 objects=$(mktemp -d)
-[ -n "$check" ] || trap 'rm -rf "$objects"' EXIT
-mkdir -p "$built"
+trap 'rm -rf "$objects"' EXIT
+if [ -n "$check" ]; then
+    built=$objects/built
+    mkdir "$built"
+else
+    built=${target:-guests/built}
+    mkdir -p "$built"
+fi
+# In a file, for the path may contain spaces.
+printf '"-ffile-prefix-map=%s=."\n' "$PWD" > "$objects/prefix-map"
 
 CC=${CC:-gcc}
-FLAGS="-std=gnu17 -Og -gdwarf-5 -gno-variable-location-views -fno-var-tracking -gno-record-gcc-switches -ffile-prefix-map=$root=. \
- -ffreestanding -fno-builtin -fpie -fvisibility=hidden -mno-red-zone -mgeneral-regs-only -fno-omit-frame-pointer \
- -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns \
+COMMON="-std=gnu17 -gdwarf-5 -ffreestanding -fno-builtin -fno-strict-aliasing -fpie -fvisibility=hidden -mno-red-zone \
+ -mgeneral-regs-only -fno-omit-frame-pointer -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
  -Wall -Wextra -Werror -Iguests/lib"
+GCC_FLAGS="$COMMON -Og -gno-variable-location-views -fno-var-tracking -gno-record-gcc-switches @$objects/prefix-map \
+ -fno-tree-loop-distribute-patterns"
+CLANG_FLAGS="$COMMON -O1 -fdebug-compilation-dir=."
 LINK="-nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z,norelro -Wl,--no-warn-rwx-segments \
  -Wl,-z,noexecstack -Wl,-T,guests/lib/kernel.ld"
 
@@ -30,31 +37,43 @@ library=
 for source in guests/lib/*.c guests/lib/*.S; do
     object=$objects/lib-$(basename "$source").o
     # shellcheck disable=SC2086
-    $CC $FLAGS -c "$source" -o "$object"
+    $CC $GCC_FLAGS -c "$source" -o "$object"
     library="$library $object"
 done
 
-# Each guest has its name and its kernel on the two first lines of its entry.
-sed -n '/"name":/{s/.*"name": *"\([^"]*\)".*/\1/;h;n;s/.*"kernel": *"\([^"]*\)".*/\1/;H;x;s/\n/ /;p;}' guests/manifest.json > "$objects/list"
-while read -r name kernel; do
+# name kernel variant compiler strip flags...
+node -e '
+for (const g of JSON.parse(require("fs").readFileSync("guests/manifest.json", "utf8")).guests)
+    console.log(g.name, g.kernel, g.variant ?? g.name, g.compiler ?? "gcc", g.stripped ? "yes" : "no", g.flags ?? "");
+' > "$objects/list"
+while read -r name kernel variant compiler strip flags; do
+    [ "$compiler" = gcc ] && compiler=$CC
+    if ! command -v "$compiler" > /dev/null; then
+        echo "guests: $name left out: $compiler is not installed" >&2
+        continue
+    fi
     parts=
     for source in "guests/$kernel"/*.c; do
         object=$objects/$name-$(basename "$source").o
         define=
         if [ "$kernel" = xhci-kernel ]; then
-            define="-DGUEST=$(echo "$name" | tr 'a-z-' 'A-Z_') -DGUEST_NAME=\"$name\""
+            define="-DGUEST=$(echo "$variant" | tr 'a-z-' 'A-Z_') -DGUEST_NAME=\"$name\""
         fi
+        common=$GCC_FLAGS
+        [ "$compiler" = clang ] && common=$CLANG_FLAGS
         # shellcheck disable=SC2086
-        $CC $FLAGS $define -c "$source" -o "$object"
+        $compiler $common $flags $define -c "$source" -o "$object"
         parts="$parts $object"
     done
     # shellcheck disable=SC2086
     $CC $LINK $parts $library -o "$built/$name.elf"
+    [ "$strip" = no ] || strip "$built/$name.elf"
 done < "$objects/list"
 
 if [ -n "$check" ]; then
     failed=0
-    while read -r name kernel; do
+    while read -r name _; do
+        [ -e "$built/$name.elf" ] || continue
         cmp "$built/$name.elf" "guests/built/$name.elf" || failed=1
     done < "$objects/list"
     [ "$failed" = 0 ] && echo "guests: committed files equal a fresh build ($(wc -l < "$objects/list"))"

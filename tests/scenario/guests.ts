@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url';
 export interface Guest {
   readonly name: string;
   readonly kernel: string;
+  /** The guest of `guest.h` that this one is another build of. */
+  readonly variant?: string;
   readonly file: string;
   readonly kind: 'mistake' | 'near-miss' | 'mended' | 'tool';
   /** Catalogue ids: the one to be found, or those that a near miss approaches. */
@@ -51,7 +53,8 @@ export function markedLines(guest: Guest): readonly MarkedLine[] {
     const lines = readFileSync(join(repository, file), 'utf8').split('\n');
     for (const [index, text] of lines.entries()) {
       for (const [, names] of text.matchAll(/\b(?:MISTAKE|NEAR)\(([^)]*)\)/g)) {
-        if (names?.split(',').some((name) => name.trim() === guest.name)) found.push({ file, line: index + 1 });
+        if (names?.split(',').some((name) => name.trim() === (guest.variant ?? guest.name)))
+          found.push({ file, line: index + 1 });
       }
     }
   }
