@@ -211,4 +211,15 @@ describe('write hooks', () => {
     write(4, 7, 0);
     expect(calls).toEqual(['hook', 'w2@4=8', 'w1@4=7', 'any', 'w2@4=7']);
   });
+
+  it('compare the value that the guest wrote, whatever the endianness of the device', () => {
+    const calls: string[] = [];
+    const machine = new Fixture();
+    machine.mmio(0, 4, noting(calls, { endianness: 'big' })).addWriteHook({ offset: 0, size: 2, data: 1 }, () => {
+      calls.push('hook');
+    });
+    machine.dma.write(at(0), Uint8Array.from([1, 0]));
+    machine.dma.write(at(0), Uint8Array.from([0, 1]));
+    expect(calls).toEqual(['hook', 'w2@0=1']);
+  });
 });

@@ -98,6 +98,13 @@ export class Dispatch {
   write(region: MemoryRegion, offset: number, size: number, low: number, high: number, attrs: MemTxAttrs): MemTxResult {
     const rules = region.rules!;
     if (!this.isValid(region, rules, offset, size, true, attrs, true)) return MEMTX_DECODE_ERROR;
+    if (region.writeHooks.length > 0) {
+      const hook = matchingHook(region.writeHooks, offset, size, low, high);
+      if (hook !== undefined) {
+        hook.notify();
+        return MEMTX_OK;
+      }
+    }
     let lowHalf = low;
     let highHalf = high;
     if (rules.bigEndian) {
@@ -106,13 +113,6 @@ export class Dispatch {
       this.#swapValue(size);
       lowHalf = this.low;
       highHalf = this.high;
-    }
-    if (region.writeHooks.length > 0) {
-      const hook = matchingHook(region.writeHooks, offset, size, lowHalf, highHalf);
-      if (hook !== undefined) {
-        hook.notify();
-        return MEMTX_OK;
-      }
     }
     const guarded = this.#enter(region, offset);
     if (guarded === undefined) return this.#blockedBy('reentrancy');

@@ -23,6 +23,7 @@ export type * from './events.ts';
 export { FlatRange, FlatView } from './flat-view.ts';
 export { type IommuPermission, IommuRegion, type IommuTranslation, type Translate } from './iommu-region.ts';
 export type { MemoryListener, MemorySection } from './listener.ts';
+export { type AddressDescription, describeAddress, peek } from './lookup.ts';
 export { type MemoryOptions, MemorySystem, type RamWriteListener } from './memory-system.ts';
 export * from './memtx.ts';
 export type { ImplementedAccess, MmioOps, MmioValue, ValidAccess } from './mmio-ops.ts';

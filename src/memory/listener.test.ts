@@ -83,6 +83,16 @@ describe('a listener', () => {
     expect(heard.filter((line) => !/begin|commit/.test(line))).toEqual([]);
   });
 
+  it('may change the tree again when it hears of a change', () => {
+    const machine = new Fixture();
+    const shadow = machine.ram(0x8000, 0x1000, 'shadow');
+    machine.system.listen(machine.space, {
+      regionAdd: ({ region }) => region.name === 'new' && shadow.setEnabled(false),
+    });
+    machine.ram(0, 0x1000, 'new');
+    expect(machine.flat()).toEqual(['0-fff new @0']);
+  });
+
   it('hears of write hooks with their addresses', () => {
     const machine = new Fixture();
     const heard: string[] = [];

@@ -41,6 +41,9 @@ interface ReachableHook {
   readonly address: number;
 }
 
+/** Far more than any chain of listeners needs. */
+const UPDATE_ROUNDS_MAX = 16;
+
 export class MemorySystem {
   readonly spaces: AddressSpace[] = [];
   readonly options: MemoryOptions;
@@ -52,6 +55,7 @@ export class MemorySystem {
   readonly dispatch: Dispatch;
   #depth = 0;
   #changed = false;
+  #updating = false;
   #hooksChanged = false;
   #globalDirtyLog = false;
   readonly #listeners: MemoryListener[] = [];
@@ -84,12 +88,25 @@ export class MemorySystem {
   commit(): void {
     assert(this.#depth > 0, 'a transaction is committed as often as it is begun');
     this.#depth -= 1;
-    if (this.#depth > 0 || !(this.#changed || this.#hooksChanged)) return;
-    const changed = this.#changed;
-    this.#changed = false;
-    this.#hooksChanged = false;
-    if (changed) this.#update();
-    else for (const space of this.spaces) this.#updateHooks(space);
+    if (this.#depth > 0 || this.#updating) return;
+    this.#updating = true;
+    try {
+      this.#settle();
+    } finally {
+      this.#updating = false;
+    }
+  }
+
+  /** Updates until nothing is pending: a listener may change the tree again when it hears of a change. */
+  #settle(): void {
+    for (let round = 0; this.#changed || this.#hooksChanged; round += 1) {
+      assert(round < UPDATE_ROUNDS_MAX, 'listeners that answer every change with another never settle');
+      const changed = this.#changed;
+      this.#changed = false;
+      this.#hooksChanged = false;
+      if (changed) this.#update();
+      else for (const space of this.spaces) this.#updateHooks(space);
+    }
   }
 
   /** @internal A visible region changed in the transaction that is open. */

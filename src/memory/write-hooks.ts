@@ -5,7 +5,10 @@ export interface WriteHookMatch {
   readonly offset: number;
   /** Bytes of the write; 0 matches every size. */
   readonly size: number;
-  /** Only this value matches; `undefined`: every value does. Ignored when `size` is 0. */
+  /**
+   * Only this value (up to 2^53) matches, as the guest writes it, whatever the device's endianness; `undefined`: every
+   * value does. Ignored when `size` is 0.
+   */
   readonly data?: number;
 }
 
