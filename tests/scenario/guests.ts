@@ -8,6 +8,8 @@ export interface Guest {
   readonly kernel: string;
   /** The guest of `guest.h` that this one is another build of. */
   readonly variant?: string;
+  /** Built without symbols. */
+  readonly stripped?: boolean;
   readonly file: string;
   readonly kind: 'mistake' | 'near-miss' | 'mended' | 'tool';
   /** Catalogue ids: the one to be found, or those that a near miss approaches. */

@@ -1,0 +1,141 @@
+/** Every guest on dmascope: its mistake is found as exactly that rule, at its line; a near miss gives no finding. */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { type Guest, guestImage, guests, markedLines, repository } from './guests.ts';
+
+interface ReportedFinding {
+  readonly rule: string;
+  readonly catalogue: readonly string[];
+  readonly severity: string;
+  readonly where: string;
+  readonly address: string | null;
+  readonly expected: string | null;
+  readonly causedBy: unknown;
+  readonly site: { readonly symbol?: string; readonly file?: string; readonly line?: number } | null;
+}
+
+interface Report {
+  readonly schema: string;
+  readonly outcome: { readonly kind: string; readonly exitCode?: number };
+  readonly findings: readonly ReportedFinding[];
+}
+
+interface Ended {
+  readonly status: number | null;
+  readonly serial: string;
+  readonly talk: string;
+  readonly json: string;
+  readonly report: Report;
+}
+
+/** Twice what the longest guest needs: one that gives up after its slowest timeout. */
+const INSTRUCTIONS_MAX = 1_000_000_000;
+const TIMEOUT = 300_000;
+
+const folder = mkdtempSync(join(tmpdir(), 'dmascope-guests-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+let runs = 0;
+
+function run(guest: Guest, extra: readonly string[] = []): Promise<Ended> {
+  runs += 1;
+  const file = join(folder, `${runs}.json`);
+  const command = ['--import', 'tsx', join(repository, 'src/cli/main.ts'), 'run', guestImage(guest)];
+  const flags = ['--ram', guest.ram, '--usb', 'kbd', '--report', `json=${file}`];
+  flags.push('--max-instructions', String(INSTRUCTIONS_MAX), ...extra);
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [...command, ...flags], {
+      cwd: repository,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let serial = '';
+    let talk = '';
+    child.stdout.on('data', (data) => (serial += data));
+    child.stderr.on('data', (data) => (talk += data));
+    child.on('error', reject);
+    child.on('close', (status) => {
+      try {
+        const json = readFileSync(file, 'utf8');
+        resolve({ status, serial: serial.replaceAll('\r', ''), talk, json, report: JSON.parse(json) });
+      } catch (error) {
+        reject(new Error(`${guest.name} wrote no report (exit ${status}):\n${talk}`, { cause: error }));
+      }
+    });
+  });
+}
+
+function named(name: string): Guest {
+  const guest = guests.find((each) => each.name === name);
+  if (guest === undefined) throw new Error(`no guest ${name}`);
+  return guest;
+}
+
+const rootsOf = (report: Report) => report.findings.filter((finding) => finding.causedBy === null);
+
+/** One line a finding, so that a failure shows what was found instead. */
+const summary = (report: Report) =>
+  report.findings.map(
+    ({ catalogue, where, causedBy }) => `${catalogue} ${where}${causedBy === null ? '' : ' (symptom)'}`,
+  );
+
+describe('a mistake is found as its rule', { timeout: TIMEOUT }, () => {
+  it.each(guests.filter((guest) => guest.kind === 'mistake'))('$name: $rules at $rootWhere', async (guest) => {
+    const { status, serial, report } = await run(guest);
+    expect(serial).toContain(`dmascope guest: ${guest.name}\n`);
+    const [root] = rootsOf(report);
+    expect(root, 'nothing was found').toBeDefined();
+    expect(root!.catalogue, summary(report).join('; ')).toContain(guest.rules[0]);
+    expect(root!.where).toContain(guest.rootWhere);
+    // Nothing else stands beside it, except what the manifest allows.
+    const allowed = [...guest.rules, ...(guest.also ?? [])];
+    const strangers = rootsOf(report).filter((each) => !each.catalogue.some((id) => allowed.includes(id)));
+    expect(strangers.map((each) => `${each.catalogue} ${each.where}`)).toEqual([]);
+    expect(status).toBe(root!.severity === 'error' ? 1 : 0);
+
+    if (guest.stripped === true) {
+      expect(root!.site?.file ?? null).toBeNull();
+      return;
+    }
+    const lines = markedLines(guest).map(({ file, line }) => `${file}:${line}`);
+    expect(lines).toContain(`${root!.site?.file?.replace(/^\.\//, '')}:${root!.site?.line}`);
+  });
+});
+
+describe('a driver without a mistake gives no finding', { timeout: TIMEOUT }, () => {
+  const silent = guests.filter((guest) => guest.kind === 'near-miss' || guest.kind === 'mended');
+  it.each(silent)('$name', async (guest) => {
+    const { status, serial, report } = await run(guest);
+    expect(summary(report)).toEqual([]);
+    expect(serial).toMatch(/^usb: slot 1: device [0-9a-f]{4}:[0-9a-f]{4}/m);
+    expect(serial).toMatch(/^done$/m);
+    expect(report.outcome).toMatchObject({ kind: 'exited', exitCode: 33 });
+    expect(status).toBe(0);
+  });
+});
+
+describe('the story', { timeout: TIMEOUT }, () => {
+  it('names the table, the address given and the one that belongs there', async () => {
+    const { report, talk } = await run(named('story'));
+    const [root] = rootsOf(report);
+    expect(root).toMatchObject({ where: 'ERSTBA', address: '0xffffff80002e3080', expected: '0x2e3080' });
+    expect(root!.site).toMatchObject({ symbol: expect.stringContaining('write_segment_table_address') });
+    // The other pointers of that driver are named too, with it or beside it.
+    const said = report.findings.map((finding) => JSON.stringify(finding)).join('\n') + talk;
+    for (const other of ['DCBAAP', 'CRCR', 'ERDP', 'ERST[0].base']) expect(said).toContain(other);
+  });
+
+  it('is told the same way twice', async () => {
+    const [first, second] = [await run(named('story')), await run(named('story'))];
+    expect(second.json).toBe(first.json);
+    expect(second.serial).toBe(first.serial);
+    expect(second.talk.replaceAll(/\d+\.json/g, 'N.json')).toBe(first.talk.replaceAll(/\d+\.json/g, 'N.json'));
+  });
+
+  it('ends by itself when the driver waits for ever', async () => {
+    const { report } = await run(named('story'), ['--append', 'patience=forever']);
+    expect(rootsOf(report)[0]!.catalogue).toContain('DMA-01');
+    expect(report.outcome.kind).not.toBe('exited');
+  });
+});
