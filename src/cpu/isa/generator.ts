@@ -250,17 +250,37 @@ function constantsOf(cases: readonly { readonly handler: Handler }[]): string[] 
   return cases.flatMap(({ handler }) => handler.args.match(/[A-Z]+_[A-Z]+/g) ?? []);
 }
 
-function hotCase({ number, handler, type, form }: HotCase): string {
+/** The expression that runs a hot case. */
+function hotExpression({ handler, type, form }: HotCase): string {
   const generic = type === '' ? '' : `<${type}>`;
   const args = handler.args.startsWith('SHIFT_') ? handler.args.replace(', false', '') : handler.args;
   const list = ['u', ...(args === '' ? [] : [args])];
-  if (handler.hotKind === 'branch') {
-    const target = form === 'N' ? list : [...list, `FORM_${form}`];
-    return `      case ${number}: next = ${handler.hotCall}${generic}(${target.join(', ')}); if (next) { u = next; continue; } break;`;
-  }
-  if (handler.hotKind === 'next') return `      case ${number}: ${handler.hotCall}${generic}(${list.join(', ')}); u += UOP_SIZE; continue;`;
-  list.push(`FORM_${form}`);
-  return `      case ${number}: if (${handler.hotCall}${generic}(${list.join(', ')})) { u += UOP_SIZE; continue; } setLeave(FAULTED); break;`;
+  if (handler.hotKind !== 'next' && form !== 'N') list.push(`FORM_${form}`);
+  return `${handler.hotCall}${generic}(${list.join(', ')})`;
+}
+
+/**
+ * Cases without memory are part of the loop. The others are functions of their own: one function of everything takes
+ * minutes to optimise, and runs no faster.
+ */
+function isInline({ handler, form, type }: HotCase): boolean {
+  if (handler.hotKind === 'branch') return false;
+  return (form === 'RR' || form === 'RI' || handler.hotCall === 'hotLea' || handler.hotCall === 'hotNop') && type !== 'u8' && type !== 'u16';
+}
+
+const HOT_RESULTS = { next: 'void', check: 'bool', branch: 'u32' } as const;
+
+function hotFunction(hot: HotCase): string {
+  const result = HOT_RESULTS[hot.handler.hotKind];
+  return `function run${hot.number}(u: u32): ${result} {\n  ${result === 'void' ? '' : 'return '}${hotExpression(hot)};\n}`;
+}
+
+function hotCase(hot: HotCase): string {
+  const call = isInline(hot) ? hotExpression(hot) : `run${hot.number}(u)`;
+  const start = `      case ${hot.number}:`;
+  if (hot.handler.hotKind === 'branch') return `${start} next = ${call}; if (next) { u = next; continue; } break;`;
+  if (hot.handler.hotKind === 'next') return `${start} ${call}; u += UOP_SIZE; continue;`;
+  return `${start} if (${call}) { u += UOP_SIZE; continue; } setLeave(FAULTED); break;`;
 }
 
 /** `execute`: the interpreter's loop over µops. */
@@ -276,6 +296,8 @@ import { FAULTED, NEXT, UOP_OP, UOP_SIZE } from './layout';
 import { executeCold } from './cold';
 import { LEFT_BEFORE } from '../operands';
 ${imports(names, moduleOf)}
+
+${operations.hot.filter((hot) => !isInline(hot)).map(hotFunction).join('\n')}
 
 /** Runs µops from \`first\` until something has to be done between instructions; see \`setLeave\`. */
 export function execute(first: u32): void {
