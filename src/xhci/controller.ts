@@ -6,7 +6,7 @@
  */
 import type { BusAddress } from '../base/address.ts';
 import type { Timer, VirtualClock } from '../base/clock.ts';
-import type { StateSource, StateValue } from '../base/state.ts';
+import type { StateValue } from '../base/state.ts';
 import type { DmaPort } from '../memory/dma-port.ts';
 import type { DmaPurpose } from '../memory/events.ts';
 import { MEMTX_OK, type MemTxResult } from '../memory/memtx.ts';
@@ -38,15 +38,14 @@ import { CONFIG, USBCMD, USBSTS } from './spec/registers.ts';
 import { TransferEngine } from './transfers/engine.ts';
 
 export interface XhciOptions {
-  /** The PCI function's name: `00:03.0`. */
-  readonly name: string;
+  /** The PCI function's name, `00:03.0`; a function where it is known only once the function is plugged. */
+  readonly name: string | (() => string);
   readonly personality: XhciPersonality;
   readonly model: XhciModel;
 }
 
-export class XhciController implements Host, StateSource {
-  readonly name: string;
-  readonly version = 1;
+export class XhciController implements Host {
+  readonly #name: () => string;
   readonly personality: XhciPersonality;
   readonly model: XhciModel;
   readonly dma: DmaPort;
@@ -70,7 +69,8 @@ export class XhciController implements Host, StateSource {
   #notReadyPhase: 'ready' | 'resetting' | 'not-ready' = 'ready';
 
   constructor(ports: XhciPorts, options: XhciOptions) {
-    this.name = options.name;
+    const { name } = options;
+    this.#name = typeof name === 'string' ? () => name : name;
     this.personality = options.personality;
     this.model = options.model;
     this.dma = ports.dma;
@@ -98,6 +98,11 @@ export class XhciController implements Host, StateSource {
     this.#ready = this.clock.timer(`xhci ${this.name} reset`, () => this.#becomeReady());
     this.#audit = new PointerAudit(this);
     this.ranges = registerRanges(this);
+  }
+
+  /** `00:03.0`. */
+  get name(): string {
+    return this.#name();
   }
 
   // ---- what the parts ask of the whole ---------------------------------------------------------------------------

@@ -170,7 +170,15 @@ export class ConsumerRing {
   }
 }
 
-/** The identity of a ring in facts. */
+/** The identity of a ring in facts. The controller's name is known only once its function is plugged. */
 export function ringRef(host: Host, kind: RingKind, slotId = 0, endpointId = 0): RingRef {
-  return { controller: host.name, kind, slotId, endpointId, streamId: 0 };
+  return {
+    get controller() {
+      return host.name;
+    },
+    kind,
+    slotId,
+    endpointId,
+    streamId: 0,
+  };
 }
