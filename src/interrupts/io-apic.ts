@@ -64,6 +64,21 @@ export class IoApic implements EoiListener, StateSource {
     return this.#id;
   }
 
+  /** IOREGSEL: the register that the window shows. */
+  get selected(): number {
+    return this.#select;
+  }
+
+  /** Inputs that ask: level-triggered wires that are asserted, and edges not delivered yet. One bit per pin. */
+  get requested(): number {
+    return (this.#edges | (this.#lines & this.#pinsWhere('levelTriggered'))) >>> 0;
+  }
+
+  /** Pins whose level-triggered interrupt waits for its EOI. One bit per pin. */
+  get remote(): number {
+    return this.#pinsWhere('remoteIrr');
+  }
+
   /** Redirection table entry of `pin` as two 32-bit halves. */
   entry(pin: number): { readonly low: number; readonly high: number } {
     return { low: this.#low[pin]!, high: this.#high[pin]! };
@@ -139,6 +154,10 @@ export class IoApic implements EoiListener, StateSource {
     this.#edges = fields.edges as number;
     this.#select = fields.select as number;
     this.#id = fields.id as number;
+  }
+
+  #pinsWhere(field: 'levelTriggered' | 'remoteIrr'): number {
+    return this.#low.reduce((bits, low, pin) => (REDIRECTION_LOW.has(low, field) ? bits | (1 << pin) : bits), 0);
   }
 
   #readSelected(): number {

@@ -41,6 +41,26 @@ declare module '../base/trace.ts' {
       /** `power-state`: the function is in D3hot, where only its configuration space answers. */
       readonly because: 'memory-space-off' | 'bar-unassigned' | 'power-state';
     };
+    /** PMCSR moved the function to another D-state (0 is D0, 3 is D3hot). */
+    'pci.power-state-changed': {
+      readonly device: string;
+      readonly name: string;
+      readonly from: number;
+      readonly to: number;
+    };
+    /** The guest wrote MSI-X Message Control. */
+    'pci.msix-control': {
+      readonly device: string;
+      readonly name: string;
+      readonly enabled: boolean;
+      readonly masked: boolean;
+    };
+    /** A message could not leave: its vector stays pending. */
+    'pci.message-held': {
+      readonly device: string;
+      readonly vector: number;
+      readonly by: 'function-mask' | 'vector-mask';
+    };
     'pci.message': {
       readonly device: string;
       readonly address: number;

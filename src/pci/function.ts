@@ -177,14 +177,26 @@ export class PciFunction implements StateSource {
   }
 
   addMsi(options: MsiOptions): MsiCapability {
-    const msi = new MsiCapability(this.capabilities, this.config, options, (message) => this.#sendMessage(message));
+    const msi = new MsiCapability(
+      this.capabilities,
+      this.config,
+      options,
+      (message) => this.#sendMessage(message),
+      (vector) => this.#tellHeld(vector, 'vector-mask'),
+    );
     this.#interrupts.msi = msi;
     return msi;
   }
 
   /** Adds MSI-X and lays its table and pending bits over the given BARs, which must be containers added before. */
   addMsix(options: MsixOptions): MsixCapability {
-    const msix = new MsixCapability(this.capabilities, this.config, options, (message) => this.#sendMessage(message));
+    const msix = new MsixCapability(
+      this.capabilities,
+      this.config,
+      options,
+      (message) => this.#sendMessage(message),
+      (vector, by) => this.#tellHeld(vector, by),
+    );
     this.#interrupts.msix = msix;
     const { table, pendingBits } = options;
     const rules = { valid: { minimum: 4, maximum: 8 }, impl: { minimum: 4, maximum: 4 } } as const;
@@ -220,13 +232,16 @@ export class PciFunction implements StateSource {
 
   configWrite(offset: number, size: number, value: number): void {
     const previous = this.command;
+    const state = this.powerState;
     this.config.guestWrite(offset, size, value);
     const { command } = this;
     if (command !== previous && this.#commandChanged?.active) {
       this.#commandChanged.emit({ device: this.label, name: this.deviceName, previous, command });
     }
+    this.#tellPowerState(state);
     this.update();
     this.#place?.bus.notice(this, previous, command);
+    this.#tellMsixControl(offset, size);
     this.#interrupts.configWritten();
     this.onConfigWritten?.(offset, size);
   }
@@ -303,9 +318,31 @@ export class PciFunction implements StateSource {
     if (bar.mappedAt !== undefined) this.#mapped.emit({ ...common, address: bar.mappedAt, mapped: true });
   }
 
+  #tellPowerState(from: number): void {
+    const to = this.powerState;
+    if (to === from || this.#place === undefined) return;
+    const channel = this.#place.bus.trace.channel('pci.power-state-changed');
+    if (channel.active) channel.emit({ device: this.label, name: this.deviceName, from, to });
+  }
+
+  #tellMsixControl(offset: number, size: number): void {
+    const { msix } = this;
+    if (msix === undefined || this.#place === undefined) return;
+    if (!ConfigSpace.touches(offset, size, msix.offset + 2, 2)) return;
+    const channel = this.#place.bus.trace.channel('pci.msix-control');
+    if (!channel.active) return;
+    const { enabled, functionMasked: masked } = msix;
+    channel.emit({ device: this.label, name: this.deviceName, enabled, masked });
+  }
+
   #driveIntx(asserted: boolean): void {
     if (this.interruptPin === 0 || this.#place === undefined) return;
     this.#place.bus.setIntx(this.#place.address.device, this.interruptPin - 1, asserted);
+  }
+
+  #tellHeld(vector: number, by: 'function-mask' | 'vector-mask'): void {
+    const channel = this.#place?.bus.trace.channel('pci.message-held');
+    if (channel?.active) channel.emit({ device: this.label, vector, by });
   }
 
   #sendMessage(message: Message): void {

@@ -44,14 +44,22 @@ export class MsiCapability {
   readonly #address64: boolean;
   readonly #maskable: boolean;
   readonly #send: (message: Message) => void;
+  readonly #held: (vector: number) => void;
 
-  constructor(list: CapabilityList, config: ConfigSpace, options: MsiOptions, send: (message: Message) => void) {
+  constructor(
+    list: CapabilityList,
+    config: ConfigSpace,
+    options: MsiOptions,
+    send: (message: Message) => void,
+    held: (vector: number) => void,
+  ) {
     const { vectors, address64 = true, maskable = false } = options;
     assert(isPowerOfTwo(vectors) && vectors <= 32, 'MSI has 1, 2, 4, 8, 16 or 32 vectors');
     this.#config = config;
     this.#address64 = address64;
     this.#maskable = maskable;
     this.#send = send;
+    this.#held = held;
     this.vectors = vectors;
     this.length = (maskable ? 0x14 : 0x0a) + (address64 ? 4 : 0);
     const at = list.add(CAPABILITY.msi, this.length, options.offset);
@@ -107,6 +115,7 @@ export class MsiCapability {
     const index = vector % this.allotted;
     if (this.#maskable && (this.#config.read(this.#maskOffset, 4) & (1 << index)) !== 0) {
       this.#config.set(this.#maskOffset + 4, 4, (this.pending | (1 << index)) >>> 0);
+      this.#held(index);
       return;
     }
     this.#send(this.message(index));

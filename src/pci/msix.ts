@@ -44,10 +44,17 @@ export class MsixCapability {
   readonly options: MsixOptions;
   readonly #config: ConfigSpace;
   readonly #send: (message: Message) => void;
+  readonly #held: (vector: number, by: 'function-mask' | 'vector-mask') => void;
   readonly #table: Uint32Array;
   readonly #pending: Uint32Array;
 
-  constructor(list: CapabilityList, config: ConfigSpace, options: MsixOptions, send: (message: Message) => void) {
+  constructor(
+    list: CapabilityList,
+    config: ConfigSpace,
+    options: MsixOptions,
+    send: (message: Message) => void,
+    held: (vector: number, by: 'function-mask' | 'vector-mask') => void,
+  ) {
     const { vectors, table, pendingBits } = options;
     assert(vectors >= 1 && vectors <= 2048, 'an MSI-X table has 1 to 2048 entries');
     assert(table.offset % 8 === 0 && pendingBits.offset % 8 === 0, 'MSI-X structures are aligned to 8 bytes');
@@ -55,6 +62,7 @@ export class MsixCapability {
     this.vectors = vectors;
     this.#config = config;
     this.#send = send;
+    this.#held = held;
     this.#table = new Uint32Array(vectors * 4);
     this.#pending = new Uint32Array(alignUp(vectors, 64) / 32);
     const at = list.add(CAPABILITY.msix, this.length, options.offset);
@@ -106,8 +114,12 @@ export class MsixCapability {
   /** Sends message `vector`, or leaves it pending while it is masked. Nothing happens while MSI-X is disabled. */
   send(vector: number): void {
     if (vector >= this.vectors || !this.enabled) return;
-    if (this.maskOf(vector) === 'none') this.#send(this.message(vector));
-    else this.#pending[vector >> 5]! |= 1 << (vector & 31);
+    const mask = this.maskOf(vector);
+    if (mask === 'none') this.#send(this.message(vector));
+    else {
+      this.#pending[vector >> 5]! |= 1 << (vector & 31);
+      if (mask !== 'disabled') this.#held(vector, mask);
+    }
   }
 
   /** The device withdraws a message that is still pending. */
