@@ -50,9 +50,11 @@ export function suggestRules(name: string): readonly string[] {
   if (wanted === '') return [];
   const scored = RULES.flatMap((rule) => [rule.code, rule.id].map((entry) => ({ rule, entry })))
     .map(({ rule, entry }) => {
-      const target = normal(entry);
+      // `virtual-adress` for `dma/virtual-address`: the area may be left out.
+      const whole = normal(entry);
+      const target = wanted.includes('/') ? whole : whole.replace(/^.*\//, '');
       const near = distance(wanted, target);
-      const inside = wanted.length >= 4 && target.includes(wanted);
+      const inside = wanted.length >= 4 && whole.includes(wanted);
       return { code: rule.code, entry, score: inside ? 0 : near, good: inside || near <= limit(target) };
     })
     .filter((candidate) => candidate.good)
@@ -84,7 +86,7 @@ export function explainRule(name: string, options: ExplainOptions = {}): string 
       .join('\n');
   const head = (text: string): string => palette.frame(text);
   return [
-    `${palette.strong(`${rule.code}: ${rule.summary}`)}\n${palette.dim(`${rule.id}, ${rule.severity}, ${rule.certainty}`)}`,
+    `${palette.strong(paragraph(`${rule.code}: ${rule.summary}`))}\n${palette.dim(`${rule.id}, ${rule.severity}, ${rule.certainty}`)}`,
     paragraph(rule.what),
     `${head('Why it matters')}\n${paragraph(rule.why)}`,
     `${head('What to do')}\n${paragraph(rule.fix)}`,

@@ -66,6 +66,8 @@ export interface FindingDraft {
   readonly certainty?: Certainty;
   /** Findings of one family on one device have one cause: the first is the root of the others. */
   readonly family?: string;
+  /** Holder of the pointer through which the device came to this one. */
+  readonly parent?: string | undefined;
   /** True when the device cannot go on because of it, so that the guest may wait for ever. */
   readonly blocking?: boolean;
   /** What makes two reports the same finding, beside rule and device. Default: `where` and `address`. */
@@ -84,6 +86,7 @@ export interface Finding {
   readonly expected: number | bigint | undefined;
   readonly certainty: Certainty;
   readonly family: string | undefined;
+  readonly parent: string | undefined;
   /** Nanoseconds and instructions at discovery. */
   readonly time: number;
   readonly instruction: number;

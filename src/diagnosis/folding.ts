@@ -9,6 +9,7 @@ function sameDevice(a: Finding, b: Finding): boolean {
 function causes(cause: Finding, effect: Finding, leaders: ReadonlyMap<string, Finding>): boolean {
   if (!sameDevice(cause, effect)) return false;
   if (effect.family !== undefined && leaders.get(familyKey(effect)) === cause) return true;
+  if (cause.rule.garbles === true && effect.parent === cause.where) return true;
   // Rules explain each other in one direction only (a test holds that), so no order is needed.
   if (cause.rule.explains?.includes(effect.rule.code) === true) return true;
   return effect.rule.consequential === true && cause.blocking && cause.order < effect.order;

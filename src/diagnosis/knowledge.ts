@@ -1,5 +1,5 @@
 /** What the engine remembers about the devices while facts stream by. Every table here has a bound. */
-import { type BusAddress, busToGpa, hex } from '../base/address.ts';
+import { type BusAddress, busFromWords, busToGpa, hex, offsetBus } from '../base/address.ts';
 import type { TraceEvents, TraceName } from '../base/trace.ts';
 import type { DevicePointer, RegisterAccess } from '../xhci/events.ts';
 import type { GuestView, Site } from './guest-view.ts';
@@ -46,6 +46,7 @@ export class ControllerKnowledge {
   readonly registers = new Map<string, RegisterWrites>();
   readonly pointers = new Map<string, PointerRecord>();
   readonly rings = new ControllerRings();
+  readonly #contextFields = new Map<string, BusAddress>();
   /** Event ring segments by interrupter, as the controller read them. */
   readonly segments = new Map<number, readonly { base: BusAddress; size: number }[]>();
   running = false;
@@ -58,6 +59,7 @@ export class ControllerKnowledge {
     this.registers.clear();
     this.pointers.clear();
     this.segments.clear();
+    this.#contextFields.clear();
     this.rings.clear();
     this.running = false;
     this.failed = false;
@@ -90,11 +92,36 @@ export class ControllerKnowledge {
     const { holder, storedAt } = record.pointer;
     const key = storedAt === undefined ? holder : `${holder}@${hex(storedAt)}`;
     this.pointers.delete(key);
-    if (this.pointers.size >= POINTERS_MAX) {
-      const oldest = this.pointers.keys().next().value;
-      if (oldest !== undefined) this.pointers.delete(oldest);
-    }
+    if (this.pointers.size >= POINTERS_MAX) this.#forgetOldest();
     this.pointers.set(key, record);
+  }
+
+  /** Registers stay: there are few, and everything else is reached through them. */
+  #forgetOldest(): void {
+    for (const [key, { pointer }] of this.pointers) {
+      if (pointer.storedAt === undefined) continue;
+      this.pointers.delete(key);
+      return;
+    }
+    this.pointers.clear();
+  }
+
+  /** Remembers where an Input Context holds a TR Dequeue Pointer: the controller copies it to a place of its own. */
+  noteContext(event: TraceEvents['xhci.context-read']): void {
+    const stride = event.contextSize / 4;
+    // Input Control Context, Slot Context, then one for each endpoint (xHCI 1.2 §6.2.5).
+    for (let index = 2; (index + 1) * stride <= event.words.length && index <= 32; index += 1) {
+      const low = (event.words[index * stride + 2] ?? 0) & ~0xf;
+      const value = busFromWords(low >>> 0, event.words[index * stride + 3] ?? 0);
+      if (value === 0) continue;
+      if (this.#contextFields.size >= POINTERS_MAX) this.#contextFields.clear();
+      this.#contextFields.set(hex(value), offsetBus(event.address, index * event.contextSize + 8));
+    }
+  }
+
+  /** Where the driver itself stored a TR Dequeue Pointer that now stands in an output context. */
+  contextFieldOf(value: BusAddress): BusAddress | undefined {
+    return this.#contextFields.get(hex(value));
   }
 
   recall(pointer: DevicePointer): PointerRecord | undefined {
@@ -162,6 +189,11 @@ export class Knowledge {
         this.controller(reset.controller).segments.set(reset.interrupter, reset.segments.slice(0, 64));
         break;
       }
+      case 'xhci.context-read': {
+        const read = event as TraceEvents['xhci.context-read'];
+        this.controller(read.controller).noteContext(read);
+        break;
+      }
       default:
         this.#ringEvent(name, event);
     }
@@ -180,10 +212,28 @@ export class Knowledge {
     if (controller !== undefined) this.controller(controller).rings.learn(name, event);
   }
 
+  /** Holder of the pointer whose object contains `pointer`, if there is one. */
+  parentOf(pointer: DevicePointer): string | undefined {
+    if (pointer.storedAt === undefined) return undefined;
+    const at = BigInt(pointer.storedAt);
+    for (const { pointer: other } of this.controller(pointer.controller).pointers.values()) {
+      const start = BigInt(other.value);
+      if (other.holder !== pointer.holder && at >= start && at < start + BigInt(other.size)) return other.holder;
+    }
+    return undefined;
+  }
+
   /** Who stored a pointer: the register's writer, or whoever wrote that memory last. */
   siteOf(pointer: DevicePointer): Site | undefined {
     if (pointer.storedAt === undefined) return this.controller(pointer.controller).writerOf(pointer.holder);
-    const at = busToGpa(pointer.storedAt);
+    const writer = this.#writerAt(pointer.storedAt);
+    if (writer !== undefined) return writer;
+    // The controller copied it there itself: who wrote the original?
+    return this.#writerAt(this.controller(pointer.controller).contextFieldOf(pointer.value));
+  }
+
+  #writerAt(address: BusAddress | undefined): Site | undefined {
+    const at = address === undefined ? undefined : busToGpa(address);
     return at === undefined ? undefined : this.#view.whoWrote(at);
   }
 }

@@ -8,16 +8,19 @@ const HISTORY_MAX = 4096;
 /** Command ring plus the endpoints of eight devices. */
 const RINGS_MAX = 256;
 
+const LINK_TYPE = 6;
+
 export interface RingHistory {
   readonly ref: RingRef;
   /** The first TRB that was fetched since the ring was set up. */
   first: BusAddress | undefined;
   /** Where the segment begins that is being walked: the first TRB, or where the last Link TRB led. */
   segmentStart: BusAddress | undefined;
-  last: BusAddress | undefined;
   /** What each TRB held when it was last fetched, and in which cycle lap (Link TRBs with Toggle Cycle passed). */
   readonly fetched: Map<BusAddress, { readonly trb: TrbWords; readonly toggles: number }>;
   toggles: number;
+  /** The ring was used before it was set up anew, so that old TRBs may stand where it has not been yet. */
+  readonly reused: boolean;
   /** Doorbells since a TRB was last fetched. */
   doorbellsUnanswered: number;
   consumed: number;
@@ -69,29 +72,38 @@ export class ControllerRings {
   }
 
   forgetCommandRing(): void {
-    this.#rings.delete('0/0/0');
+    this.#startAnew('0/0/0');
+  }
+
+  /** The dequeue pointer was moved: what was seen on the ring so far says nothing about what comes. */
+  #startAnew(key: string): void {
+    const old = this.#rings.get(key);
+    if (old === undefined || old.consumed + old.doorbellsUnanswered === 0) return;
+    this.#rings.delete(key);
+    this.#create(key, old.ref, true);
   }
 
   get(ref: RingRef): RingHistory {
     const key = ringKey(ref);
-    let ring = this.#rings.get(key);
-    if (ring === undefined) {
-      ring = {
-        ref,
-        first: undefined,
-        segmentStart: undefined,
-        last: undefined,
-        fetched: new Map(),
-        toggles: 0,
-        doorbellsUnanswered: 0,
-        consumed: 0,
-      };
-      if (this.#rings.size >= RINGS_MAX) {
-        const oldest = this.#rings.keys().next().value;
-        if (oldest !== undefined) this.#rings.delete(oldest);
-      }
-      this.#rings.set(key, ring);
+    return this.#rings.get(key) ?? this.#create(key, ref, false);
+  }
+
+  #create(key: string, ref: RingRef, reused: boolean): RingHistory {
+    const ring: RingHistory = {
+      ref,
+      reused,
+      first: undefined,
+      segmentStart: undefined,
+      fetched: new Map(),
+      toggles: 0,
+      doorbellsUnanswered: 0,
+      consumed: 0,
+    };
+    if (this.#rings.size >= RINGS_MAX) {
+      const oldest = this.#rings.keys().next().value;
+      if (oldest !== undefined) this.#rings.delete(oldest);
     }
+    this.#rings.set(key, ring);
     return ring;
   }
 
@@ -112,9 +124,9 @@ export class ControllerRings {
       }
       case 'xhci.endpoint-changed': {
         const change = event as TraceEvents['xhci.endpoint-changed'];
-        if (change.what === 'enable' || change.what === 'disable' || change.what === 'set-dequeue') {
-          this.#rings.delete(`${change.slotId}/${change.endpointId}/${change.streamId}`);
-        }
+        const key = `${change.slotId}/${change.endpointId}/${change.streamId}`;
+        if (change.what === 'set-dequeue') this.#startAnew(key);
+        else if (change.what === 'enable' || change.what === 'disable') this.#rings.delete(key);
         break;
       }
       case 'xhci.slot-changed': {
@@ -144,9 +156,8 @@ export class ControllerRings {
     const ring = this.get(event);
     ring.first ??= event.address;
     ring.segmentStart ??= event.address;
-    ring.last = event.address;
     ring.doorbellsUnanswered = 0;
-    ring.consumed += 1;
+    if (((event.trb.control >>> 10) & 0x3f) !== LINK_TYPE) ring.consumed += 1;
     ring.fetched.delete(event.address);
     ring.fetched.set(event.address, { trb: event.trb, toggles: ring.toggles });
     if (ring.fetched.size > HISTORY_MAX) {

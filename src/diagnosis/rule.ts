@@ -56,6 +56,8 @@ export interface RuleDefinition<S> {
   readonly behaviour: { readonly qemu: string; readonly hardware: string };
   /** Codes of rules whose findings on the same device are mere consequences of this one. */
   readonly explains?: readonly string[];
+  /** True when what the device reads through such a pointer is not what the driver put where it meant. */
+  readonly garbles?: boolean;
   /** True when the mistake follows from a controller that has already failed. */
   readonly consequential?: boolean;
   readonly start: () => S;

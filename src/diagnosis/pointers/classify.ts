@@ -19,8 +19,6 @@ export interface ClassifyInput {
   readonly known: ControllerKnowledge;
   readonly pointer: DevicePointer;
   readonly site: Site | undefined;
-  /** The register's upper half was never written, so that only 32 bits are the driver's words. */
-  readonly halfWritten: boolean;
 }
 
 function walkIfMapped(input: ClassifyInput, address: bigint): PageWalk | undefined {
@@ -133,20 +131,40 @@ function asTruncated(input: ClassifyInput, maps: readonly DirectMap[]): Verdict 
   return undefined;
 }
 
-/** A 32-bit pointer that memory answers, although the object it should name stands 4 GiB or more above. */
+/** ERDP names no structure but a place inside one: the event ring segments that the controller has read. */
+function inEventRing(known: ControllerKnowledge, address: number): boolean {
+  for (const segments of known.segments.values()) {
+    for (const { base, size } of segments) {
+      const start = busToGpa(base);
+      if (start !== undefined && address >= start && address < start + size * 16) return true;
+    }
+  }
+  return false;
+}
+
+/**
+ * A 32-bit pointer that memory answers, although the object it should name stands 4 GiB or more above. Only registers, and
+ * only on evidence that can hardly be chance: a good pointer must never be accused because something stands above it.
+ */
 function answeredButTruncated(input: ClassifyInput): Verdict | undefined {
   const { view, pointer, known } = input;
   const value = busToGpa(pointer.value);
-  if (value === undefined || value === 0 || value >= FOUR_GIB) return undefined;
+  if (value === undefined || value === 0 || value >= FOUR_GIB || pointer.storedAt !== undefined) return undefined;
   if (view.describePhysical(gpa(FOUR_GIB)).kind !== 'ram') return undefined;
-  if (recognise(view, value, pointer.target) !== undefined) return undefined;
-  if (goodNeighbour(known, value, pointer) !== undefined) return undefined;
-  const verdict = asTruncated(input, []);
-  if (verdict?.kind !== 'truncated' || verdict.virtual) return undefined;
-  const sure =
-    goodNeighbour(known, verdict.physical, pointer) !== undefined ||
-    recogniseSurely(view, verdict.physical, pointer.target) !== undefined;
-  return sure ? verdict : undefined;
+  if (inEventRing(known, value) || recognise(view, value, pointer.target) !== undefined) return undefined;
+  for (let half = 1; half <= UPPER_HALVES_MAX; half += 1) {
+    const physical = gpa(value + half * FOUR_GIB);
+    const target = view.describePhysical(physical);
+    if (target.kind === 'nothing' && target.above === undefined) break;
+    if (target.kind !== 'ram') continue;
+    const evidence =
+      pointer.holder.startsWith('ERDP') && inEventRing(known, physical)
+        ? 'the event ring segment'
+        : recogniseSurely(view, physical, pointer.target);
+    if (evidence === undefined) continue;
+    return { kind: 'truncated', full: BigInt(physical), physical, virtual: false, evidence, certainty: 'certain' };
+  }
+  return undefined;
 }
 
 function holeVerdict(input: ClassifyInput, hole: PhysicalTarget, firstMissing: number | bigint): Verdict {

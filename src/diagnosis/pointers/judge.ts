@@ -171,14 +171,7 @@ export class PointerJudge {
 
   #judge(record: PointerRecord, failure: AccessFailure | undefined): void {
     const known = this.#known.controller(record.pointer.controller);
-    const writes = record.pointer.storedAt === undefined ? known.registers.get(record.pointer.holder) : undefined;
-    const input = {
-      view: this.#view,
-      known,
-      pointer: record.pointer,
-      site: record.site,
-      halfWritten: writes !== undefined && writes.high === undefined,
-    };
+    const input = { view: this.#view, known, pointer: record.pointer, site: record.site };
     const verdict = classify(input, failure);
     record.verdict = failure === undefined || verdict.kind !== 'ok' ? verdict : (record.verdict ?? verdict);
     this.#emit({ record: { ...record, verdict }, failure });

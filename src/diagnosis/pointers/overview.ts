@@ -10,7 +10,7 @@ const LISTED_MAX = 12;
 
 function word(view: GuestView, known: ControllerKnowledge, record: PointerRecord): string {
   const { pointer, site } = record;
-  const verdict = record.verdict ?? classify({ view, known, pointer, site, halfWritten: false });
+  const verdict = record.verdict ?? classify({ view, known, pointer, site });
   switch (verdict.kind) {
     case 'ok':
     case 'null':

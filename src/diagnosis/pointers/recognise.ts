@@ -113,7 +113,7 @@ export function recognise(view: GuestView, address: Gpa, target: string): string
   if (kind.includes('ring segment') && !kind.includes('event')) {
     return recogniseRing(view, address, { ...COMMAND_TRB_NAMES, ...TRANSFER_TRB_NAMES });
   }
-  if (kind.includes('dcbaa') || kind.includes('scratchpad') || kind.includes('context base')) {
+  if (kind.includes('dcbaa') || kind.includes('scratchpad buffer array') || kind.includes('context base')) {
     return recognisePointers(view, address);
   }
   if (kind.includes('input context')) return recogniseInputContext(view, address);

@@ -123,12 +123,16 @@ const TRACES: Record<string, Traces> = {
       scene.setUp();
       const link = COMMAND_RING + 63 * 16;
       scene.step().guest.trb(link, virtual(COMMAND_RING), 0, LINK | 2);
-      return scene.start([scene.pointer('command ring', 'Link TRB', virtual(COMMAND_RING), link, 16)]);
+      return scene.start([
+        scene.pointer('Command Ring segment', 'Link TRB of the command ring', virtual(COMMAND_RING), link, 16),
+      ]);
     },
     near: (scene) => {
       scene.setUp();
       const link = COMMAND_RING + 63 * 16;
-      return scene.start([scene.pointer('command ring', 'Link TRB', COMMAND_RING, link, 16)]);
+      return scene.start([
+        scene.pointer('Command Ring segment', 'Link TRB of the command ring', COMMAND_RING, link, 16),
+      ]);
     },
   },
   'DMA-06': {
@@ -328,12 +332,12 @@ const TRACES: Record<string, Traces> = {
   'RING-08': {
     fires: (scene) => {
       scene.setUp({ erdp: 0x2f_f000, erstBase: 0x2f_f000 });
-      return scene.start([scene.pointer('event ring segment', 'ERST[0].base', 0x2f_f000, ERST, 8192)]);
+      return scene.start([scene.pointer('Event Ring segment', 'ERST[0].base', 0x2f_f000, ERST, 8192)]);
     },
     // Ends exactly at the boundary.
     near: (scene) => {
       scene.setUp({ erdp: 0x2f_e000, erstBase: 0x2f_e000 });
-      return scene.start([scene.pointer('event ring segment', 'ERST[0].base', 0x2f_e000, ERST, 8192)]);
+      return scene.start([scene.pointer('Event Ring segment', 'ERST[0].base', 0x2f_e000, ERST, 8192)]);
     },
   },
   'RING-09': {
@@ -363,7 +367,18 @@ const TRACES: Record<string, Traces> = {
     },
   },
   'REG-01': {
-    fires: (scene) => scene.setUp().write32('USBCMD', 1, 'operational', 0, 1),
+    fires: (scene) => {
+      scene.setUp().write32('USBCMD', 1, 'operational', 0, 1);
+      const access = {
+        space: 'operational',
+        offset: 0,
+        barOffset: 0x40,
+        size: 1,
+        value: 1,
+        register: 'USBCMD',
+      } as const;
+      scene.see('xhci.register-misused', { controller: DEVICE, ...access, problem: 'width', bits: 0 });
+    },
     near: (scene) => {
       // CAPLENGTH is a byte.
       scene.step().see('xhci.register-read', {

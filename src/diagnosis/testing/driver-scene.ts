@@ -29,11 +29,11 @@ export const ADDRESS_DEVICE = 11 << 10;
 /** Alignment and boundary of xHCI 1.2 Table 6-1, for the structures that the scene uses. */
 const LIMITS: Record<string, readonly [number, number]> = {
   'Event Ring Segment Table': [64, 0],
-  'event ring segment': [64, 0x1_0000],
-  'event ring': [16, 0],
-  'command ring': [64, 0x1_0000],
-  'transfer ring': [16, 0x1_0000],
-  DCBAA: [64, 4096],
+  'Event Ring segment': [64, 0x1_0000],
+  'Event Ring TRB': [16, 0],
+  'Command Ring segment': [64, 0x1_0000],
+  'Transfer Ring segment': [16, 0x1_0000],
+  'Device Context Base Address Array': [64, 4096],
   'Device Context': [64, 4096],
 };
 
@@ -132,9 +132,9 @@ export class DriverScene {
   registerPointer(register: string, size?: number): DevicePointer {
     const targets: Record<string, [string, number, bigint]> = {
       ERSTBA: ['Event Ring Segment Table', 16, 0x3fn],
-      ERDP: ['event ring', 16, 0xfn],
-      CRCR: ['command ring', 16, 0x3fn],
-      DCBAAP: ['DCBAA', 72, 0x3fn],
+      ERDP: ['Event Ring TRB', 16, 0xfn],
+      CRCR: ['Command Ring segment', 16, 0x3fn],
+      DCBAAP: ['Device Context Base Address Array', 72, 0x3fn],
     };
     const [target, bytes, low] = targets[register]!;
     const value = this.value(register);
@@ -160,7 +160,7 @@ export class DriverScene {
       alignment,
       boundary,
       written: bus(BigInt.asUintN(64, BigInt(written))),
-      write: target.startsWith('event ring') || target === 'Device Context',
+      write: target === 'Event Ring segment' || target === 'Device Context',
     };
   }
 
@@ -190,7 +190,7 @@ export class DriverScene {
 
   memoryPointers(bend: Bring = {}): DevicePointer[] {
     return [
-      this.pointer('event ring segment', 'ERST[0].base', bend.erstBase ?? EVENT_RING, ERST, 4096),
+      this.pointer('Event Ring segment', 'ERST[0].base', bend.erstBase ?? EVENT_RING, ERST, 4096),
       this.pointer('Device Context', 'DCBAA[1]', bend.context ?? CONTEXT, DCBAA + 8, 1024),
     ];
   }

@@ -25,6 +25,7 @@ op->dcbaap = dcbaa;`,
     qemu: 'reads and writes the registers; access to its own registers is refused by the re-entrancy guard',
     hardware: 'may reach the other device, or end as an Unsupported Request; not to be relied upon',
   },
+  garbles: true,
   start: () => ({}),
   on: {
     'diagnosis.pointer-judged': (_state, { record, failure }, context) => {
@@ -34,6 +35,7 @@ op->dcbaap = dcbaa;`,
         {
           device: pointer.controller,
           where: pointer.holder,
+          parent: context.known.parentOf(pointer),
           title: `${pointer.holder} leads to device registers, not to memory`,
           address: pointer.value,
           site: record.site,

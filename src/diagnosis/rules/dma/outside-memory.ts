@@ -76,6 +76,7 @@ op->crcr = ring | CRCR_RCS;`,
         {
           device: pointer.controller,
           where: pointer.holder,
+          parent: context.known.parentOf(pointer),
           title:
             verdict.kind === 'rom'
               ? `${pointer.holder} sends the controller's writes to ROM`

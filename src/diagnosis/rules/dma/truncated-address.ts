@@ -27,7 +27,8 @@ ir->erdp_hi = (uint32_t)(erdp >> 32);`,
     qemu: 'uses the low address: reads or overwrites whatever stands there, or sets USBSTS.HCE when nothing does',
     hardware: 'does the same; memory below 4 GiB is silently corrupted',
   },
-  explains: ['REG-04'],
+  explains: ['REG-04', 'INIT-07', 'INIT-09', 'RING-01', 'RING-15', 'CTX-08'],
+  garbles: true,
   start: () => ({}),
   on: {
     'diagnosis.pointer-judged': (_state, { record, failure }, context) => {
@@ -39,6 +40,7 @@ ir->erdp_hi = (uint32_t)(erdp >> 32);`,
         {
           device: pointer.controller,
           where: pointer.holder,
+          parent: context.known.parentOf(pointer),
           title: verdict.virtual
             ? `${pointer.holder} holds the lower half of a virtual address`
             : `${pointer.holder} has lost the upper half of its address`,

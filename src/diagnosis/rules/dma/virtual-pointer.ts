@@ -73,6 +73,7 @@ export function reportVirtual(
     {
       device: pointer.controller,
       where: pointer.holder,
+      parent: context.known.parentOf(pointer),
       title: words.title,
       address: pointer.value,
       expected: verdict.physical,

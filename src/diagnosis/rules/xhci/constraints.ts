@@ -38,6 +38,7 @@ type Row = Pick<
   | 'example'
   | 'behaviour'
   | 'explains'
+  | 'garbles'
 > & { readonly check: (pointer: DevicePointer) => Violation | undefined };
 
 const ROWS: readonly Row[] = [
@@ -61,6 +62,7 @@ const ROWS: readonly Row[] = [
       qemu: 'masks the bits and reads from the lower address',
       hardware: 'does the same',
     },
+    garbles: true,
     explains: ['INIT-07', 'INIT-09', 'RING-01', 'RING-15', 'CTX-08', 'RING-02'],
     check: (pointer) => {
       if (pointer.alignment <= 1) return undefined;
@@ -124,6 +126,7 @@ function ruleOf(row: Row): Rule {
         context.report({
           device: pointer.controller,
           where: pointer.holder,
+          parent: context.known.parentOf(pointer),
           title: violation.title,
           address: pointer.written,
           expected: violation.expected,

@@ -46,7 +46,7 @@ trb->control = TRB_TYPE(type) | ring->cycle;`,
       const before = ring.fetched.get(event.address);
       if (before !== undefined && sameTrb(before.trb, event.trb)) return;
       // After a wrap, memory that was never fetched in this lap may hold an old TRB; only a change proves a new one.
-      if (before === undefined && ring.toggles > 0) return;
+      if (before === undefined && (ring.toggles > 0 || ring.reused)) return;
       const name = ringName(event);
       const at = busToGpa(event.address);
       context.report(

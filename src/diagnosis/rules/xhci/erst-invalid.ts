@@ -84,7 +84,7 @@ erst[0].size = sizeof(event_ring) / sizeof(struct trb);`,
     qemu: 'allows one segment only; sets USBSTS.HCE without a message',
     hardware: 'sets USBSTS.HCE, or uses a part of the table',
   },
-  explains: ['INIT-11'],
+  explains: ['INIT-11', 'RING-08'],
   start: () => ({}),
   on: {
     'xhci.event-ring-reset': (_state, event, context) => {

@@ -55,7 +55,9 @@ ir->erstsz = 1;`,
   start: () => ({}),
   on: {
     'xhci.register-misused': (_state, access, context) => {
-      const readOnly = access.problem === 'read-only' && READ_ONLY.test(access.register ?? '');
+      const readOnly =
+        access.problem === 'read-only' &&
+        (READ_ONLY.test(access.register ?? '') || (access.space === 'capability' && access.register === undefined));
       if (access.problem !== 'no-register' && !readOnly) return;
       const name = access.register ?? 'no register';
       const words = suspect(access);

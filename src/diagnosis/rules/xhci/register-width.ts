@@ -7,7 +7,7 @@ import { defineRule, type RuleContext } from '../../rule.ts';
 
 const DWORD = 4;
 /** QEMU's names for the controller's register windows, as a refused access reports them. */
-const WINDOW = /^(operational|runtime|doorbell|usb[23]? ?port.*|xhci.*)$/i;
+const WINDOW = /^(operational|runtime|doorbell|usb[23] port #\d+)$/;
 
 function report(context: RuleContext, access: RegisterAccess, write: boolean, refused: boolean): void {
   const name = access.register ?? `${access.space} offset ${hex(access.offset)}`;
@@ -64,17 +64,18 @@ while (!(*usbsts & 1))                         /* a byte load */
     hardware: 'undefined; many controllers ignore byte writes',
   },
   explains: ['INIT-05', 'INIT-08', 'INIT-11', 'REG-04', 'INIT-04'],
-  start: () => ({}),
+  start: () => ({ writing: undefined as RegisterAccess | undefined }),
   on: {
-    'xhci.register-read': (_state, access, context) => {
-      if (access.size < DWORD && access.space !== 'capability') report(context, access, false, false);
+    'xhci.register-written': (state, access) => {
+      state.writing = access.size < DWORD ? access : undefined;
     },
-    'xhci.register-written': (_state, access, context) => {
-      if (access.size < DWORD && access.space !== 'capability') report(context, access, true, false);
-    },
-    'xhci.register-misused': (_state, access, context) => {
+    'xhci.register-misused': (state, access, context) => {
       if (access.problem !== 'width' && access.problem !== 'unaligned') return;
-      if (access.space !== 'capability') report(context, access, true, true);
+      if (access.space === 'capability') return;
+      // A narrow write announces itself first; a narrow read is answered, and so only a matter of luck.
+      const write = state.writing?.barOffset === access.barOffset && state.writing.size === access.size;
+      state.writing = undefined;
+      report(context, access, write, write);
     },
     'memory.access-failed': (_state, failure, context) => {
       const { reason, initiator } = failure;

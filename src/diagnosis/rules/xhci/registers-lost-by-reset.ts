@@ -77,7 +77,7 @@ op->usbcmd = USBCMD_RUN;`,
         ['ERSTBA', interrupter?.erstba === 0],
       ];
       const lost = missing
-        .filter(([name, zero]) => zero && event.lostByReset.some((entry) => entry.replace(/\.(lo|hi)$/i, '') === name))
+        .filter(([name, zero]) => zero && event.lostByReset.some((entry) => entry.replace(/\[0\]$/, '') === name))
         .map(([name]) => name);
       if (lost.length === 0) return;
       const write = state.lost.get(event.controller)?.get(lost[0]!);

@@ -147,7 +147,8 @@ ring->cycle ^= 1;`,
         now !== undefined &&
         !isZero(now) &&
         !sameTrb(before.trb, now) &&
-        ring.toggles === 0
+        ring.toggles === 0 &&
+        !ring.reused
       ) {
         reportNoLink(
           event,
