@@ -60,7 +60,7 @@ static void ring_command_doorbell(struct xhci *xhci)
     if (IS(RING_11_TARGET))
         xhci->doorbells[0] = 1; // MISTAKE(ring-11-target)
     else
-        xhci->doorbells[0] = 0;
+        xhci->doorbells[0] = 0; // MISTAKE(ctx-08, ctx-08-index)
     if (IS(NEAR_DOORBELL_TWICE))
         xhci->doorbells[0] = 0; // NEAR(near-doorbell-twice): nothing new to fetch, which is allowed
 }
@@ -97,7 +97,7 @@ void command_write_no_op(struct xhci *xhci)
     if (IS(RING_15))
         trb->control = TRB_TYPE(NO_OP_TRANSFER) | xhci->commands.cycle; // MISTAKE(ring-15)
     else
-        trb->control = TRB_TYPE(NO_OP_COMMAND) | xhci->commands.cycle; // MISTAKE(ring-01)
+        trb->control = TRB_TYPE(NO_OP_COMMAND) | xhci->commands.cycle; // MISTAKE(ring-02)
 }
 
 void command_no_op(struct xhci *xhci)

@@ -31,7 +31,7 @@ static u32 enable_slot(struct xhci *xhci)
     trb->parameter = 0;
     trb->status = 0;
     compiler_barrier();
-    trb->control = TRB_TYPE(ENABLE_SLOT) | xhci->commands.cycle;
+    trb->control = TRB_TYPE(ENABLE_SLOT) | xhci->commands.cycle; // MISTAKE(ring-01)
     struct trb event = command_finish(xhci, trb, "Enable Slot");
     u32 slot = TRB_SLOT_OF(event.control);
     if (slot == 0 || slot > xhci->slots)

@@ -18,7 +18,7 @@ static void pass_link(struct ring *ring, u32 index)
 {
     volatile struct trb *link = &ring->trbs[index];
     compiler_barrier();
-    link->control = (link->control & ~TRB_CYCLE) | ring->cycle;
+    link->control = (link->control & ~TRB_CYCLE) | ring->cycle; // MISTAKE(ring-02-toggle)
     if (link->control & TRB_TOGGLE_CYCLE)
         ring->cycle ^= TRB_CYCLE;
 }

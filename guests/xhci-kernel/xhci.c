@@ -41,7 +41,7 @@ static void find_registers(struct xhci *xhci, u64 size)
 {
     volatile u8 *base = map_device(xhci->registers_physical, size);
     volatile struct capability_registers *capability = (volatile struct capability_registers *)base;
-    u32 first = capability->caplength_hciversion;
+    u32 first = capability->caplength_hciversion; // MISTAKE(pci-01)
     u8 length = (u8)first;
     u16 version = (u16)(first >> 16);
     if (IS(NEAR_NARROW_CAPABILITY_READS)) {
@@ -197,7 +197,7 @@ static void write_segment_table_address(struct xhci *xhci)
         ((volatile u32 *)&interrupter->erstba)[0] = (u32)address; // NEAR(near-two-halves)
         ((volatile u32 *)&interrupter->erstba)[1] = (u32)(address >> 32);
     } else
-        interrupter->erstba = address; // MISTAKE(story, init-08)
+        interrupter->erstba = address; // MISTAKE(story, init-08, init-08-zero)
 }
 
 /* 4.2 and 4.9.4: the size, the dequeue pointer, then the table's address, which makes the controller read it. */
