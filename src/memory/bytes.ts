@@ -5,7 +5,12 @@ const BYTE_LOOP_MAX = 32;
 
 export function copyBytes(from: Uint8Array, at: number, into: Uint8Array, to: number, size: number): void {
   if (size > BYTE_LOOP_MAX) into.set(from.subarray(at, at + size), to);
-  else for (let i = 0; i < size; i += 1) into[to + i] = from[at + i]!;
+  else {
+    // Whole 32-bit indices keep the loop free of floating point: no backing is longer than 4 GiB.
+    const source = at >>> 0;
+    const target = to >>> 0;
+    for (let i = 0; i < size; i += 1) into[target + i] = from[source + i]!;
+  }
 }
 
 export function storeValue(into: Uint8Array, at: number, size: number, low: number, high: number): void {

@@ -81,17 +81,20 @@ export class CpuMemoryPort {
   }
 
   write(address: Gpa, size: number, low: number, high: number): void {
+    if (alignedSize(address, size) === size) {
+      this.#store(address, size, low, high);
+      return;
+    }
     for (let done = 0; done < size; ) {
       const length = alignedSize(address + done, size - done);
-      const [pieceLow, pieceHigh] = length === size ? [low, high] : [bytesOf(low, high, done, length), 0];
-      this.#store(address + done, length, pieceLow, pieceHigh);
+      this.#store(address + done, length, bytesOf(low, high, done, length), 0);
       done += length;
     }
   }
 
   #store(address: number, size: number, low: number, high: number): void {
     const range = this.space.view.find(address);
-    if (range !== undefined && range.region.kind !== 'iommu' && isProtected(range.region.kind, range.readonly)) {
+    if (range?.isProtected) {
       const reason = { kind: 'rom-write', region: range.region.name } as const;
       const at = { initiator: this.#initiator, address: address as BusAddress, size, write: true, offset: 0 };
       this.space.fail({ ...at, result: MEMTX_DECODE_ERROR, reason, purpose: undefined }, this.attrs);
@@ -99,10 +102,6 @@ export class CpuMemoryPort {
     }
     storeScalar(this.space, address as BusAddress, size, low, high, this.#initiator, this.attrs);
   }
-}
-
-function isProtected(kind: string, readonly: boolean): boolean {
-  return kind === 'rom' || (kind === 'ram' && readonly);
 }
 
 /** The longest naturally aligned access at `address` that is not longer than `left` (up to 8) bytes. */

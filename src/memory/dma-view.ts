@@ -7,6 +7,7 @@ import { loadLow, storeValue } from './bytes.ts';
 import type { DmaPort } from './dma-port.ts';
 import type { AccessFailure, DmaPurpose, Initiator } from './events.ts';
 import { MEMTX_OK, MEMTXATTRS_UNSPECIFIED, type MemTxAttrs, type MemTxResult } from './memtx.ts';
+import type { BackedRegion } from './ram-region.ts';
 
 /** Bytes that {@link DmaView.set} writes at a time. */
 const FILL_CHUNK = 512;
@@ -69,8 +70,11 @@ export class DmaView implements DmaPort {
       const range = this.space.view.find(address);
       const backing = range?.readBacking;
       if (backing !== undefined && address + size <= range!.end) {
-        const offset = address + range!.offsetDelta;
-        for (let i = 0; i < into.length; i += 1) into[i] = word(backing, offset + 4 * i);
+        const offset = (address + range!.offsetDelta) >>> 0;
+        const words = range!.readWords;
+        if (words !== undefined && (offset & 3) === 0) {
+          for (let i = 0, from = offset >>> 2; i < into.length; i += 1) into[i] = words[from + i]!;
+        } else for (let i = 0; i < into.length; i += 1) into[i] = word(backing, offset + 4 * i);
         if (this.#accesses.active) this.#note(address, size, false, MEMTX_OK, purpose);
         return MEMTX_OK;
       }
@@ -88,7 +92,19 @@ export class DmaView implements DmaPort {
     purpose?: DmaPurpose,
     attrs: MemTxAttrs = MEMTXATTRS_UNSPECIFIED,
   ): MemTxResult {
-    const bytes = this.#takeScratch(4 * from.length);
+    const size = 4 * from.length;
+    if (typeof address === 'number' && attrs.memory !== true) {
+      const range = this.space.view.find(address);
+      const words = range?.writeWords;
+      const offset = range === undefined ? 0 : (address + range.offsetDelta) >>> 0;
+      if (words !== undefined && address + size <= range!.end && (offset & 3) === 0) {
+        for (let i = 0, to = offset >>> 2; i < from.length; i += 1) words[to + i] = from[i]!;
+        this.space.noteWritten(range!.region as BackedRegion, offset, size, address, this.#initiator);
+        if (this.#accesses.active) this.#note(address, size, true, MEMTX_OK, purpose);
+        return MEMTX_OK;
+      }
+    }
+    const bytes = this.#takeScratch(size);
     for (let i = 0; i < from.length; i += 1) storeValue(bytes, 4 * i, 4, from[i]!, 0);
     const result = this.write(address, bytes, purpose, attrs);
     this.#giveScratch(bytes);

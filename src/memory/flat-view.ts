@@ -9,6 +9,13 @@ export class FlatRange {
   /** Direct access: RAM's bytes, or `undefined` when a callback must run. */
   readonly readBacking: Uint8Array | undefined;
   readonly writeBacking: Uint8Array | undefined;
+  /** The same as words, when the backing is aligned. */
+  readonly readWords: Uint32Array | undefined;
+  readonly writeWords: Uint32Array | undefined;
+  /** Registers: every access is one or more calls. */
+  readonly isMmio: boolean;
+  /** ROM, or RAM seen as such: a processor's store is dropped. */
+  readonly isProtected: boolean;
   /** What to add to an address to get the index into the backing. */
   readonly offsetDelta: number;
   readonly dirtyLogMask: number;
@@ -31,6 +38,10 @@ export class FlatRange {
     this.readBacking = this.directReads ? region.backing : undefined;
     const protects = readonly && !region.readonly && region.system.options.readonlyAliases === 'protect';
     this.writeBacking = region.writesDirectly && !protects ? region.backing : undefined;
+    this.readWords = this.readBacking === undefined ? undefined : region.words;
+    this.writeWords = this.writeBacking === undefined ? undefined : region.words;
+    this.isMmio = region.kind === 'mmio';
+    this.isProtected = region.kind === 'rom' || (region.kind === 'ram' && readonly);
   }
 
   /** The word that reports use for what stands here. */

@@ -15,9 +15,16 @@ import { MEMTX_OK, type MemTxAttrs } from './memtx.ts';
 import { AccessRules, type MmioOps, type MmioValue, UNASSIGNED_MEMORY_OPS } from './mmio-ops.ts';
 import { MemoryRegion, type RegionOptions } from './region.ts';
 
+/** True on every host this is likely to run on; elsewhere words are put together from bytes. */
+const HOST_IS_LITTLE_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
+
+/** Bytes: what a 32-bit WebAssembly memory can hold, and an index of 32 bits can reach. */
+const BACKING_MAX = 2 ** 32;
+
 /** Shared by everything whose bytes can be logged as dirty. */
 export abstract class BackedRegion extends MemoryRegion {
   readonly #bytes: Uint8Array;
+  readonly #words: Uint32Array | undefined;
   #log: DirtyLog | undefined;
   #vgaLogging = 0;
 
@@ -31,11 +38,18 @@ export abstract class BackedRegion extends MemoryRegion {
   ) {
     super(system, name, size, options);
     assert(size <= bytes.length, `${name}: the backing holds the whole region`);
+    assert(bytes.length <= BACKING_MAX, `${name}: at most 4 GiB in one backing`);
     this.#bytes = bytes;
+    const aligned = HOST_IS_LITTLE_ENDIAN && bytes.byteOffset % 4 === 0;
+    this.#words = aligned ? new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2) : undefined;
   }
 
   override get backing(): Uint8Array {
     return this.#bytes;
+  }
+
+  override get words(): Uint32Array | undefined {
+    return this.#words;
   }
 
   override get dirtyLogMask(): number {

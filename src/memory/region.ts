@@ -80,6 +80,11 @@ export abstract class MemoryRegion {
     return undefined;
   }
 
+  /** {@link backing} as little-endian 32-bit words, where that is possible. */
+  get words(): Uint32Array | undefined {
+    return undefined;
+  }
+
   /** A read is a copy out of {@link backing}. */
   get readsDirectly(): boolean {
     return false;

@@ -8,6 +8,7 @@ import { loadHigh, loadLow, storeValue } from './bytes.ts';
 import type { Initiator } from './events.ts';
 import { MEMTX_DECODE_ERROR, MEMTX_OK, type MemTxAttrs, type MemTxResult } from './memtx.ts';
 import type { BackedRegion } from './ram-region.ts';
+import type { MemoryRegion } from './region.ts';
 
 /** Leaves the value in `space.system.dispatch` (`low`, `high`); zero where nothing answers. */
 export function loadScalar(
@@ -18,6 +19,11 @@ export function loadScalar(
   attrs: MemTxAttrs,
 ): MemTxResult {
   const { dispatch } = space.system;
+  const registers = typeof address === 'number' ? space.view.find(address) : undefined;
+  if (registers?.isMmio) {
+    const result = dispatch.read(registers.region, (address as number) + registers.offsetDelta, size, attrs);
+    return result === MEMTX_OK ? result : failRead(space, registers.region, address, size, result, initiator, attrs);
+  }
   space.resolver.resolve(space, address, false, attrs);
   const { range, at } = space.resolver;
   if (range === undefined) {
@@ -41,7 +47,19 @@ export function loadScalar(
     return result;
   }
   const result = dispatch.read(region, offset, size, attrs);
-  if (result === MEMTX_OK) return result;
+  return result === MEMTX_OK ? result : failRead(space, region, address, size, result, initiator, attrs);
+}
+
+function failRead(
+  space: AddressSpace,
+  region: MemoryRegion,
+  address: BusAddress,
+  size: number,
+  result: MemTxResult,
+  initiator: Initiator,
+  attrs: MemTxAttrs,
+): MemTxResult {
+  const { dispatch } = space.system;
   const { low, high } = dispatch;
   const reason = space.explainDispatch(region);
   space.fail({ initiator, address, size, write: false, result, offset: 0, reason, purpose: undefined }, attrs);
@@ -61,6 +79,12 @@ export function storeScalar(
   attrs: MemTxAttrs,
 ): MemTxResult {
   const { dispatch } = space.system;
+  const registers = typeof address === 'number' ? space.view.find(address) : undefined;
+  if (registers?.isMmio) {
+    const offset = (address as number) + registers.offsetDelta;
+    const result = dispatch.write(registers.region, offset, size, low, high, attrs);
+    return result === MEMTX_OK ? result : failWrite(space, registers.region, address, size, result, initiator, attrs);
+  }
   space.resolver.resolve(space, address, true, attrs);
   const { range, at } = space.resolver;
   if (range === undefined) return failUnassigned(space, address, size, true, initiator, attrs);
@@ -77,7 +101,18 @@ export function storeScalar(
     return space.write(address, bytes, initiator, attrs);
   }
   const result = dispatch.write(region, offset, size, low, high, attrs);
-  if (result === MEMTX_OK) return result;
+  return result === MEMTX_OK ? result : failWrite(space, region, address, size, result, initiator, attrs);
+}
+
+function failWrite(
+  space: AddressSpace,
+  region: MemoryRegion,
+  address: BusAddress,
+  size: number,
+  result: MemTxResult,
+  initiator: Initiator,
+  attrs: MemTxAttrs,
+): MemTxResult {
   const reason = space.explainDispatch(region);
   return space.fail({ initiator, address, size, write: true, result, offset: 0, reason, purpose: undefined }, attrs);
 }
