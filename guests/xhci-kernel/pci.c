@@ -7,7 +7,6 @@
 #define CONFIG_DATA 0xcfc
 
 #define PCI_ID 0x00
-#define PCI_COMMAND 0x04
 #define PCI_CLASS 0x08
 #define PCI_HEADER_TYPE 0x0c
 #define PCI_BAR0 0x10
@@ -44,9 +43,6 @@ void pci_write(struct pci_function function, u8 offset, u32 value)
 }
 
 u32 pci_command(struct pci_function function) { return pci_read(function, PCI_COMMAND) & 0xffff; }
-
-/* The upper half, Status, is cleared by writing 1: write it as 0. */
-void pci_write_command(struct pci_function function, u32 command) { pci_write(function, PCI_COMMAND, command & 0xffff); }
 
 static bool find_on_bus(u8 bus, u32 depth, struct pci_function *found)
 {
@@ -108,7 +104,7 @@ static u64 assign_bar(struct pci_function function, bool wide, u64 size)
 u64 pci_enable(struct pci_function function, u64 *size)
 {
     u32 command = pci_command(function);
-    pci_write_command(function, command & ~PCI_COMMAND_MEMORY);
+    pci_write(function, PCI_COMMAND, command & ~PCI_COMMAND_MEMORY);
 
     u32 low = pci_read(function, PCI_BAR0);
     bool wide = (low & 0x6) == BAR_TYPE_64;
@@ -123,12 +119,12 @@ u64 pci_enable(struct pci_function function, u64 *size)
         address = assign_bar(function, wide, *size);
 
     if (IS(PCI_01))
-        pci_write_command(function, PCI_COMMAND_BUS_MASTER); // MISTAKE(pci-01)
+        pci_write(function, PCI_COMMAND, PCI_COMMAND_BUS_MASTER); // MISTAKE(pci-01)
     else if (IS(DMA_13))
-        pci_write_command(function, PCI_COMMAND_MEMORY); // MISTAKE(dma-13)
+        pci_write(function, PCI_COMMAND, PCI_COMMAND_MEMORY); // MISTAKE(dma-13)
     else if (IS(NEAR_LATE_BUS_MASTER))
-        pci_write_command(function, PCI_COMMAND_MEMORY); // NEAR(near-late-bus-master)
+        pci_write(function, PCI_COMMAND, PCI_COMMAND_MEMORY); // NEAR(near-late-bus-master)
     else
-        pci_write_command(function, command | PCI_COMMAND_MEMORY | PCI_COMMAND_BUS_MASTER);
+        pci_write(function, PCI_COMMAND, command | PCI_COMMAND_MEMORY | PCI_COMMAND_BUS_MASTER);
     return address;
 }

@@ -8,7 +8,6 @@ struct pci_function {
 
 u32 pci_read(struct pci_function function, u8 offset);
 void pci_write(struct pci_function function, u8 offset, u32 value);
-void pci_write_command(struct pci_function function, u32 command);
 
 /* Finds the first function of class 0c0330 (xHCI). */
 bool pci_find_xhci(struct pci_function *found);
@@ -19,6 +18,8 @@ bool pci_find_xhci(struct pci_function *found);
  */
 u64 pci_enable(struct pci_function function, u64 *size);
 
+/* Status shares the dword; its bits are cleared by writing 1, so that a write of Command leaves them alone with 0. */
+#define PCI_COMMAND 0x04
 #define PCI_COMMAND_MEMORY 0x2u
 #define PCI_COMMAND_BUS_MASTER 0x4u
 u32 pci_command(struct pci_function function);

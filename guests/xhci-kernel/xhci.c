@@ -208,7 +208,7 @@ static void program_event_ring(struct xhci *xhci)
     xhci->event_dequeue = 0;
     xhci->event_cycle = TRB_CYCLE;
     if (IS(NEAR_LATE_BUS_MASTER)) /* NEAR(near-late-bus-master): the first thing that the controller reads comes next */
-        pci_write_command(xhci->function, pci_command(xhci->function) | PCI_COMMAND_BUS_MASTER);
+        pci_write(xhci->function, PCI_COMMAND, pci_command(xhci->function) | PCI_COMMAND_BUS_MASTER);
     if (!IS(INIT_08))
         write_segment_table_size(xhci);
     write_dequeue_pointer(xhci);
@@ -235,8 +235,8 @@ static void program_second_interrupter(struct xhci *xhci)
 static void toggle_decoding(struct xhci *xhci)
 {
     u32 command = pci_command(xhci->function);
-    pci_write_command(xhci->function, command & ~PCI_COMMAND_MEMORY); // NEAR(near-decode-toggled)
-    pci_write_command(xhci->function, command);
+    pci_write(xhci->function, PCI_COMMAND, command & ~PCI_COMMAND_MEMORY); // NEAR(near-decode-toggled)
+    pci_write(xhci->function, PCI_COMMAND, command);
 }
 
 static void run(struct xhci *xhci)
