@@ -37,6 +37,12 @@ export const guests: readonly Guest[] = JSON.parse(
   readFileSync(join(repository, 'guests/manifest.json'), 'utf8'),
 ).guests;
 
+export function named(name: string): Guest {
+  const guest = guests.find((each) => each.name === name);
+  if (guest === undefined) throw new Error(`no guest ${name}`);
+  return guest;
+}
+
 export function guestImage(guest: Guest): string {
   return resolve(builtFolder, `${guest.name}.elf`);
 }
@@ -62,3 +68,30 @@ export function markedLines(guest: Guest): readonly MarkedLine[] {
   }
   return found;
 }
+
+/** Rounds of each workload of the bench kernel. */
+export const WORKLOADS = 'sieve 2 matrix 5 sort 2 crc 1 copy 3 calls 3 arithmetic 2 chase 3';
+
+/** What they print: computed by workloads.c built for the host and run on its own processor, at -O0 and at -O2. */
+export const WORKLOAD_SUMS = `sieve 2: 000000000000331c
+matrix 5: 0000001830d8b3ec
+sort 2: 00000000fe970c0c
+crc 1: 000000007e711a13
+copy 3: c9b2f55eb6218820
+calls 3: 0000000000000df3
+arithmetic 2: 8b5c287717670f0e
+chase 3: 00000000e9eda508
+done
+`;
+
+/** Words of the fault kernel's command line that end in a printed exception, and its vector. */
+export const FAULTS: readonly { readonly word: string; readonly vector: number; readonly says: RegExp }[] = [
+  { word: 'divide', vector: 0, says: /error 0,/ },
+  { word: 'breakpoint', vector: 3, says: /error 0,/ },
+  { word: 'invalid-opcode', vector: 6, says: /error 0,/ },
+  { word: 'general-protection', vector: 13, says: /error 0,/ },
+  // Not present, read, supervisor.
+  { word: 'page-fault', vector: 14, says: /error 0, .* cr2 0000000000001000/ },
+  // Present, instruction fetch, supervisor.
+  { word: 'no-execute', vector: 14, says: /error 11, rip (ffffff8000400000), .* cr2 \1/ },
+];
