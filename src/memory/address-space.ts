@@ -59,7 +59,7 @@ export class AddressSpace {
     attrs: MemTxAttrs = MEMTXATTRS_UNSPECIFIED,
     purpose?: DmaPurpose,
   ): MemTxResult {
-    if (typeof address === 'number' && attrs.memory !== true) {
+    if (typeof address === 'number' && (attrs === MEMTXATTRS_UNSPECIFIED || attrs.memory !== true)) {
       const range = this.view.find(address);
       const backing = range?.readBacking;
       if (backing !== undefined && address + into.length <= range!.end) {
@@ -78,7 +78,7 @@ export class AddressSpace {
     attrs: MemTxAttrs = MEMTXATTRS_UNSPECIFIED,
     purpose?: DmaPurpose,
   ): MemTxResult {
-    if (typeof address === 'number' && attrs.memory !== true) {
+    if (typeof address === 'number' && (attrs === MEMTXATTRS_UNSPECIFIED || attrs.memory !== true)) {
       const range = this.view.find(address);
       const backing = range?.writeBacking;
       if (backing !== undefined && address + from.length <= range!.end) {

@@ -66,7 +66,7 @@ export class DmaView implements DmaPort {
 
   readWords(address: BusAddress, into: Uint32Array, purpose?: DmaPurpose, attrs = MEMTXATTRS_UNSPECIFIED): MemTxResult {
     const size = 4 * into.length;
-    if (typeof address === 'number' && attrs.memory !== true) {
+    if (typeof address === 'number' && (attrs === MEMTXATTRS_UNSPECIFIED || attrs.memory !== true)) {
       const range = this.space.view.find(address);
       const backing = range?.readBacking;
       if (backing !== undefined && address + size <= range!.end) {
@@ -93,7 +93,7 @@ export class DmaView implements DmaPort {
     attrs: MemTxAttrs = MEMTXATTRS_UNSPECIFIED,
   ): MemTxResult {
     const size = 4 * from.length;
-    if (typeof address === 'number' && attrs.memory !== true) {
+    if (typeof address === 'number' && (attrs === MEMTXATTRS_UNSPECIFIED || attrs.memory !== true)) {
       const range = this.space.view.find(address);
       const words = range?.writeWords;
       const offset = range === undefined ? 0 : (address + range.offsetDelta) >>> 0;
