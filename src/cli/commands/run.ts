@@ -1,0 +1,89 @@
+/** `dmascope run IMAGE`. */
+import type { DeviceOption } from '../../machine/boards/q35-options.ts';
+import { execute, ownExitCode, readInput } from '../execution.ts';
+import type { Host } from '../host.ts';
+import { checkedPersonality } from '../qemu/own-options.ts';
+import { checkedRam, parseSize } from '../quantities.ts';
+import type { Services } from '../session.ts';
+import { readSymbolsOption } from '../symbols-option.ts';
+import type { ColorChoice } from '../talk.ts';
+import { Talk } from '../talk.ts';
+import { UsageError } from '../usage-error.ts';
+
+export const CONTROLLERS = ['qemu-xhci', 'nec-usb-xhci', 'none'] as const;
+export const USB_DEVICES = ['kbd', 'none'] as const;
+
+export interface RunFlags {
+  readonly ram: string;
+  readonly controller: (typeof CONTROLLERS)[number];
+  readonly usb: readonly (typeof USB_DEVICES)[number][] | undefined;
+  readonly personality: string;
+  readonly cpu: string;
+  readonly append: string | undefined;
+  readonly initrd: string | undefined;
+  readonly symbols: string | undefined;
+  readonly report: readonly string[] | undefined;
+  readonly maxInstructions: number | undefined;
+  readonly maxTime: number | undefined;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly whoWrote: boolean;
+  readonly color: ColorChoice;
+}
+
+export async function runImage(host: Host, services: Services, flags: RunFlags, image: string): Promise<number> {
+  const talk = new Talk(host, flags.color);
+  const personality = checkedPersonality(
+    flags.personality,
+    services.personalities.map(({ name }) => name),
+  );
+  if (!services.cpuModels.includes(flags.cpu)) {
+    throw new UsageError(`there is no CPU model "${flags.cpu}"`, `models: ${services.cpuModels.join(', ')}`);
+  }
+  const reports = (flags.report ?? []).map(parseReport);
+  const result = await execute(host, services, talk, {
+    spec: {
+      image: readInput(host, 'the image', image),
+      append: flags.append ?? '',
+      initrd: flags.initrd === undefined ? undefined : readInput(host, 'the initrd', flags.initrd),
+      symbols: readSymbolsOption(host, flags.symbols),
+      ramBytes: checkedRam(parseSize(flags.ram, 2 ** 20), flags.ram),
+      cpuModel: flags.cpu,
+      personality,
+      devices: devicesOf(flags),
+      trackWriters: flags.whoWrote,
+    },
+    limits: { maxInstructions: flags.maxInstructions, maxTime: flags.maxTime },
+    // With --json, stdout is the document alone.
+    serial: flags.json ? 'err' : 'out',
+    debugConsole: flags.json ? 'err' : 'out',
+    reports,
+    json: flags.json,
+    quiet: flags.quiet,
+    exitCode: ownExitCode,
+  });
+  return result.exitCode;
+}
+
+function devicesOf(flags: RunFlags): DeviceOption[] {
+  // Every kernel test harness knows this port (docs of isa-debug-exit: status is value << 1 | 1).
+  const devices: DeviceOption[] = [{ kind: 'isa-debug-exit', port: 0xf4, size: 4 }];
+  const wanted = (flags.usb ?? ['kbd']).filter((name) => name !== 'none');
+  if (flags.controller === 'none') {
+    if (flags.usb !== undefined && wanted.length > 0) {
+      throw new UsageError(`--usb ${wanted[0]} needs a controller`, 'leave out --controller none');
+    }
+    return devices;
+  }
+  devices.push({ kind: flags.controller, id: 'xhci0' });
+  for (const _ of wanted) devices.push({ kind: 'usb-kbd' });
+  return devices;
+}
+
+/** `json=FILE` or `text=FILE`. */
+function parseReport(text: string): { readonly format: 'json' | 'text'; readonly path: string } {
+  const match = /^(json|text)=(.+)$/.exec(text);
+  if (match === null)
+    throw new UsageError(`--report ${text}: not a report`, 'write --report json=FILE or --report text=FILE');
+  return { format: match[1] as 'json' | 'text', path: match[2]! };
+}

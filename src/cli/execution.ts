@@ -1,0 +1,155 @@
+/** One run from the image to the exit status; `run`, `demo` and the QEMU form differ only in what they ask for. */
+import { inflateSync } from 'node:zlib';
+import type { Outcome } from '../machine/outcome.ts';
+import { ConsoleOutput } from './console-output.ts';
+import { EXIT } from './exit-codes.ts';
+import { FileProblem, type Host, type OutputFile } from './host.ts';
+import { Progress } from './progress.ts';
+import { describeOutcome, type RunLimits, runToEnd } from './run-loop.ts';
+import type { Ending, Report, Services, Session, SessionSpec } from './session.ts';
+import type { Talk } from './talk.ts';
+import { UsageError } from './usage-error.ts';
+
+/** Where the guest's bytes go: one of our streams, a file, or nowhere. */
+export type GuestOutput = 'out' | 'err' | 'none' | { readonly path: string };
+
+export interface Execution {
+  readonly spec: SessionSpec;
+  readonly limits: RunLimits;
+  readonly serial: GuestOutput;
+  readonly debugConsole: GuestOutput | undefined;
+  readonly reports: readonly { readonly format: 'json' | 'text'; readonly path: string }[];
+  /** Print the JSON report on stdout instead of the text on stderr. */
+  readonly json: boolean;
+  /** No progress line and no report on stderr; files are written all the same. */
+  readonly quiet: boolean;
+  readonly exitCode: (outcome: Outcome, errors: number) => number;
+  /** Called before the first instruction, to listen; returns what to do after the last. */
+  readonly attach?: (session: Session, files: OutputFiles) => () => void;
+}
+
+export interface ExecutionResult {
+  readonly exitCode: number;
+  readonly report: Report;
+  readonly ending: Ending;
+}
+
+/** Files open during a run. All are created before the machine is built, so that a wrong path costs no time. */
+export class OutputFiles {
+  readonly #host: Host;
+  readonly #open: OutputFile[] = [];
+
+  constructor(host: Host) {
+    this.#host = host;
+  }
+
+  create(path: string): OutputFile {
+    try {
+      const file = this.#host.createFile(path);
+      this.#open.push(file);
+      return file;
+    } catch (error) {
+      if (error instanceof FileProblem) throw new UsageError(`cannot write ${path}: ${error.reason}`);
+      throw error;
+    }
+  }
+
+  closeAll(): void {
+    for (const file of this.#open.splice(0)) file.close();
+  }
+}
+
+/** Reads a file that a person named; what is wrong with it is theirs to mend. */
+export function readInput(host: Host, what: string, path: string): { path: string; bytes: Uint8Array } {
+  try {
+    return { path, bytes: host.readFile(path) };
+  } catch (error) {
+    if (error instanceof FileProblem) throw new UsageError(`cannot read ${what} ${path}: ${error.reason}`);
+    throw error;
+  }
+}
+
+export async function execute(
+  host: Host,
+  services: Services,
+  talk: Talk,
+  execution: Execution,
+): Promise<ExecutionResult> {
+  const files = new OutputFiles(host);
+  try {
+    return await executeWith(host, services, talk, execution, files);
+  } finally {
+    files.closeAll();
+  }
+}
+
+async function executeWith(
+  host: Host,
+  services: Services,
+  talk: Talk,
+  execution: Execution,
+  files: OutputFiles,
+): Promise<ExecutionResult> {
+  const progress = new Progress(host, execution.quiet);
+  const reports = execution.reports.map(({ format, path }) => ({ format, file: files.create(path) }));
+  const outputs: ConsoleOutput[] = [];
+  const guestOutput = (target: GuestOutput | undefined): ((byte: number) => void) => {
+    if (target === undefined || target === 'none') return () => undefined;
+    const stream = target === 'out' ? host.out : target === 'err' ? host.err : undefined;
+    const before = stream?.isTerminal === true ? (byte: number) => progress.guestByte(byte) : undefined;
+    const output = new ConsoleOutput(stream ?? files.create((target as { path: string }).path), before);
+    outputs.push(output);
+    return output.put;
+  };
+  const opened = services.open(execution.spec, {
+    serial: guestOutput(execution.serial),
+    debugConsole: execution.debugConsole === undefined ? undefined : guestOutput(execution.debugConsole),
+    readSource: (path) => readQuietly(host, path),
+    inflate,
+  });
+  if (!opened.ok) throw new UsageError(`${execution.spec.image.path}: ${opened.problem}`, opened.hint);
+  const { session } = opened;
+  const detach = execution.attach?.(session, files);
+  const outcome = await runToEnd(session, host, execution.limits, outputs, progress);
+  progress.clear();
+  detach?.();
+  const report = session.conclude(outcome);
+  const exitCode = execution.exitCode(outcome, report.errors);
+  const ending: Ending = { ...describeOutcome(outcome, session), exitCode };
+  for (const { format, file } of reports) file.write(render(report, ending, format));
+  if (execution.json) host.out.write(report.json(ending));
+  else if (!execution.quiet) talk.say(`\n${report.text(ending, { color: talk.color, columns: host.err.columns })}`);
+  return { exitCode, report, ending };
+}
+
+function render(report: Report, ending: Ending, format: 'json' | 'text'): string {
+  if (format === 'json') return report.json(ending);
+  return `${report.text(ending, { color: false, columns: undefined })}\n`;
+}
+
+function readQuietly(host: Host, path: string): Uint8Array | undefined {
+  try {
+    return host.readFile(path);
+  } catch (error) {
+    if (error instanceof FileProblem) return undefined;
+    throw error;
+  }
+}
+
+function inflate(compressed: Uint8Array, size: number): Uint8Array | undefined {
+  try {
+    return new Uint8Array(inflateSync(compressed, { maxOutputLength: Math.max(size, 1) }));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Exit status of `run` and `demo`: the first row of `help exit-codes` that applies, findings before crashes. */
+export function ownExitCode(outcome: Outcome, errors: number): number {
+  if (outcome.kind === 'interrupted') return EXIT.interrupted;
+  if (outcome.kind === 'unimplemented') return EXIT.internal;
+  if (errors > 0) return EXIT.findings;
+  if (outcome.kind === 'triple-fault') return EXIT.crashed;
+  if (outcome.kind === 'instruction-limit' || outcome.kind === 'time-limit') return EXIT.limit;
+  return EXIT.clean;
+}

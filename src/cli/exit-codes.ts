@@ -1,0 +1,21 @@
+/** What dmascope's exit status means. `dmascope help exit-codes` prints this table. */
+export const EXIT = {
+  clean: 0,
+  findings: 1,
+  usage: 2,
+  crashed: 3,
+  limit: 4,
+  internal: 70,
+  interrupted: 130,
+} as const;
+
+/** For people, in the order in which the first that applies is taken. */
+export const EXIT_MEANINGS: readonly (readonly [code: number, meaning: string])[] = [
+  [EXIT.clean, 'the guest ran without a finding of severity error'],
+  [EXIT.findings, 'at least one finding of severity error'],
+  [EXIT.usage, 'wrong usage: an unknown or unsupported flag, a file that cannot be read'],
+  [EXIT.crashed, 'the guest crashed (triple fault) without a finding of severity error'],
+  [EXIT.limit, '--max-instructions or --max-time was reached'],
+  [EXIT.internal, 'dmascope failed: a bug of ours, or an instruction that it does not implement'],
+  [EXIT.interrupted, 'Ctrl-C'],
+];

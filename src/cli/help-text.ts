@@ -1,0 +1,105 @@
+/** The words of `dmascope help`. The top level fits 24 lines and leads with examples. */
+import { EXIT_MEANINGS } from './exit-codes.ts';
+import type { Services } from './session.ts';
+
+const TOP = `dmascope: a PC that explains itself. Runs a kernel and says which line handed a device a bad address.
+
+  dmascope demo                              see it work, no kernel needed
+  dmascope run kernel.elf                    a Multiboot 1 or 2 or ELF64 kernel, with an xHCI controller
+  dmascope qemu-system-x86_64 -M q35 ...     the QEMU command line that you have
+
+Commands:
+  run IMAGE             run a kernel and report what its drivers did wrong
+  qemu-system-x86_64    the same with QEMU's flags, log text and exit status
+  demo [NAME]           play a guest that comes with dmascope (--list shows them)
+  explain [CODE]        what a finding means, with a wrong and a right line (DMA-01)
+  help [TOPIC]          run, qemu, demo, explain, exit-codes, personalities
+  version               versions of dmascope, Node and the report format
+
+The guest's serial port goes to stdout, our words go to stderr.
+Exit status: 0 clean, 1 findings, 2 usage, 3 guest crashed, 4 limit reached, 70 bug in dmascope, 130 Ctrl-C.
+`;
+
+const RUN = `dmascope run IMAGE [flags]: run a kernel and report what its drivers did wrong
+
+  dmascope run kernel.elf                                   the report appears when the guest ends
+  dmascope run kernel.elf --personality qemu --max-time 5   QEMU's controller; at most 5 s of guest time
+  dmascope run kernel.elf --json > report.json              one JSON document on stdout, serial on stderr
+
+Machine:
+  --ram SIZE              memory, whole MiB (default 128M)
+  --controller NAME       qemu-xhci (default), nec-usb-xhci or none
+  --usb NAME              a device on it: kbd (default) or none; may be repeated
+  --cpu MODEL             qemu64 (default) or max
+  --personality NAME      how the hardware behaves (default spec); dmascope help personalities
+Kernel:
+  --append TEXT           kernel command line
+  --initrd FILE           module or initial RAM disk
+  --symbols FILE[@OFFSET] symbols from another file, OFFSET from where it was linked
+Limits:
+  --max-instructions N    stop after N instructions: 5000000, 5M, 2.5G
+  --max-time SECONDS      stop after so much guest time: 2, 0.5, 100ms
+Output:
+  --report json=FILE      also write the report to a file (json= or text=); may be repeated
+  --json                  print the report as JSON on stdout
+  --quiet                 no progress line and no report on stderr
+  --no-who-wrote          do not track who wrote each byte: some reports lose the line
+  --color WHEN            auto (default), always or never; NO_COLOR and FORCE_COLOR are honoured
+`;
+
+const QEMU = `dmascope qemu-system-x86_64 FLAGS...: the command line that you have
+
+  dmascope qemu-system-x86_64 -M q35 -kernel kernel.elf -device qemu-xhci -device usb-kbd -nographic
+  dmascope qemu-system-x86_64 -M q35 -kernel kernel.elf -device qemu-xhci -d guest_errors -trace 'usb_xhci_*'
+  dmascope qemu-system-x86_64 -M q35 -kernel kernel.elf -dmascope report=report.json,personality=spec
+
+A flag that is not supported is named and refused with exit 2; -help lists those that are. The controller behaves as
+QEMU's unless -dmascope personality=NAME says otherwise. The exit status is QEMU's: isa-debug-exit's value << 1 | 1, or 0.
+Where QEMU would go on for ever (a hang, a limit of -dmascope) it is 4.
+`;
+
+const DEMO = `dmascope demo [NAME] [--list]: play a guest that comes with dmascope
+
+  dmascope demo           the story: a driver that worked on a board, its mistake, the mended driver
+  dmascope demo dma-06    one mistake by itself
+  dmascope demo --list    all of them
+`;
+
+const EXPLAIN = `dmascope explain [CODE]: what a finding means
+
+  dmascope explain                       all findings, one a line
+  dmascope explain DMA-01                why it matters, what to write instead, what QEMU and hardware do
+  dmascope explain dma/virtual-address   the same by name
+`;
+
+export const HELP_TOPICS = ['run', 'qemu', 'demo', 'explain', 'exit-codes', 'personalities'] as const;
+
+/** The text of a topic, or of the top level; `undefined` when there is no such topic. */
+export function helpText(topic: string | undefined, services: Pick<Services, 'personalities'>): string | undefined {
+  switch (topic) {
+    case undefined:
+      return TOP;
+    case 'run':
+      return RUN;
+    case 'qemu':
+    case 'qemu-system-x86_64':
+      return QEMU;
+    case 'demo':
+      return DEMO;
+    case 'explain':
+      return EXPLAIN;
+    case 'exit-codes':
+      return `Exit status of dmascope, the first that applies:\n${rows(
+        EXIT_MEANINGS.map(([code, meaning]) => [String(code), meaning]),
+      )}`;
+    case 'personalities':
+      return `Personalities, for --personality:\n${rows(services.personalities.map(({ name, title }) => [name, title]))}`;
+    default:
+      return undefined;
+  }
+}
+
+function rows(entries: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...entries.map(([name]) => name.length));
+  return entries.map(([name, text]) => `  ${name.padEnd(width)}  ${text}\n`).join('');
+}

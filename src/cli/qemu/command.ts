@@ -1,0 +1,131 @@
+/** `dmascope qemu-system-x86_64 FLAGS...`: the command line that people have, with QEMU's log and exit status. */
+import { LOG_ITEMS } from '../../debug/log-items.ts';
+import { attachQemuLog } from '../../debug/qemu-log.ts';
+import { TRACE_EVENT_NAMES } from '../../debug/trace-lines.ts';
+import type { Outcome } from '../../machine/outcome.ts';
+import { createDisassembler } from '../disassembler.ts';
+import { execute, type GuestOutput, type OutputFiles, readInput } from '../execution.ts';
+import { EXIT } from '../exit-codes.ts';
+import type { Host } from '../host.ts';
+import type { Services, Session } from '../session.ts';
+import { readSymbolsOption } from '../symbols-option.ts';
+import { Talk } from '../talk.ts';
+import { readQemuArguments } from './arguments.ts';
+import type { CharacterTarget, QemuConfiguration } from './configuration.ts';
+import { DEVICE_MODELS } from './devices.ts';
+import { QEMU_OPTIONS } from './options.ts';
+
+export async function runQemuForm(host: Host, services: Services, args: readonly string[]): Promise<number> {
+  const talk = new Talk(host);
+  const read = readQemuArguments(args, {
+    personalities: services.personalities.map(({ name }) => name),
+    cpuModels: services.cpuModels,
+    note: (text) => talk.note(text),
+  });
+  if (read.kind === 'help') {
+    host.out.write(helpText(read.topic, host, services));
+    return EXIT.clean;
+  }
+  const { configuration } = read;
+  const kernel = configuration.kernel!;
+  if (!configuration.machineNamed) talk.note("no -M: QEMU would build its default board 'pc'; this is a q35");
+  const result = await execute(host, services, talk, {
+    spec: {
+      image: readInput(host, 'the kernel', kernel),
+      append: configuration.append ?? '',
+      initrd: configuration.initrd === undefined ? undefined : readInput(host, 'the initrd', configuration.initrd),
+      symbols: readSymbolsOption(host, configuration.symbols),
+      ramBytes: configuration.ramBytes,
+      cpuModel: configuration.cpuModel,
+      personality: configuration.personality,
+      devices: configuration.devices,
+      trackWriters: true,
+    },
+    limits: { maxInstructions: configuration.maxInstructions, maxTime: configuration.maxTime },
+    serial: serialTarget(configuration),
+    debugConsole: configuration.debugConsole === undefined ? undefined : target(configuration.debugConsole),
+    reports: configuration.reports,
+    json: false,
+    quiet: false,
+    exitCode: qemuExitCode,
+    attach: (session, files) => attachLog(session, files, host, configuration),
+  });
+  return result.exitCode;
+}
+
+/** Without `-serial` QEMU shows the port in a window; ours has none, so the bytes go to stdout. */
+function serialTarget(configuration: QemuConfiguration): GuestOutput {
+  const first = configuration.serials[0];
+  if (first !== undefined) return target(first);
+  return configuration.noDefaults ? 'none' : 'out';
+}
+
+function target(character: CharacterTarget): GuestOutput {
+  if (character.kind === 'file') return { path: character.path };
+  return character.kind === 'stdio' ? 'out' : 'none';
+}
+
+/** The log is written as it arises: with stderr as its target it interleaves with nothing of ours until the end. */
+function attachLog(session: Session, files: OutputFiles, host: Host, configuration: QemuConfiguration): () => void {
+  const { logItems, tracePatterns, logFile, timestamps } = configuration;
+  const file = logFile === undefined ? undefined : files.create(logFile.replaceAll('%d', '1'));
+  return attachQemuLog({
+    trace: session.trace,
+    items: logItems,
+    patterns: tracePatterns,
+    write: (text) => (file ?? host.err).write(text),
+    warn: (text) => host.err.write(text),
+    registers: () => session.registers(),
+    ...(logItems.has('in_asm') ? { disassemble: createDisassembler() } : {}),
+    // QEMU prints its process id and the host's clock; a run that repeats has guest time and process 1.
+    ...(timestamps ? { timestamp: () => `1@${(session.time / 1e9).toFixed(6)}` } : {}),
+  });
+}
+
+/**
+ * QEMU's own status where QEMU would have ended: isa-debug-exit's, 0 for power-off and reset. Where QEMU would have gone
+ * on for ever (or rebooted for ever) there is no status of QEMU's, and a test must not take a hang for success.
+ */
+export function qemuExitCode(outcome: Outcome): number {
+  switch (outcome.kind) {
+    case 'exited':
+      return outcome.status & 0xff;
+    case 'interrupted':
+      return EXIT.interrupted;
+    case 'unimplemented':
+      return EXIT.internal;
+    case 'triple-fault':
+      // QEMU reboots; with -no-reboot it ends, with 0.
+      return 0;
+    default:
+      return EXIT.limit;
+  }
+}
+
+function helpText(topic: string, host: Host, services: Services): string {
+  const lines = (rows: readonly (readonly [string, string])[]): string => {
+    const width = Math.max(...rows.map(([name]) => name.length)) + 2;
+    return rows.map(([name, help]) => `${`  ${name}`.padEnd(width + 2)}${help}\n`).join('');
+  };
+  switch (topic) {
+    case 'version':
+      return `dmascope ${host.versions.dmascope}, standing in for QEMU emulator version 7.2.22\n`;
+    case 'device':
+      return `Devices:\n${DEVICE_MODELS.map((name) => `  ${name}\n`).join('')}`;
+    case 'd':
+      return `Log items (comma separated):\n${lines(LOG_ITEMS.filter((row) => row.supported).map((row) => [row.name, row.help]))}`;
+    case 'trace':
+      return TRACE_EVENT_NAMES.map((name) => `${name}\n`).join('');
+    case 'machine':
+      return 'Supported machines are:\n  q35\n';
+    case 'cpu':
+      return `Available CPUs:\n${services.cpuModels.map((name) => `  ${name}\n`).join('')}`;
+    default: {
+      const rows = Object.entries(QEMU_OPTIONS).map(([name, option]) => [`-${name}`, option.help] as const);
+      return `usage: dmascope qemu-system-x86_64 [options]\n\nOptions that dmascope honours; any other is refused with exit 2:\n${lines(rows)}
+-dmascope settings: report=FILE (JSON), text=FILE, personality=NAME, symbols=FILE[@OFFSET],
+                    max-instructions=N, max-time=SECONDS
+`;
+    }
+  }
+}

@@ -1,0 +1,63 @@
+/** What a QEMU command line asks for, in dmascope's terms. */
+import type { DeviceOption } from '../../machine/boards/q35-options.ts';
+
+/** Where a character device's bytes go. */
+export type CharacterTarget =
+  | { readonly kind: 'stdio' }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'file'; readonly path: string };
+
+export interface QemuConfiguration {
+  kernel: string | undefined;
+  append: string | undefined;
+  initrd: string | undefined;
+  ramBytes: number;
+  cpuModel: string;
+  /** The machine was named; QEMU's own default would be another board. */
+  machineNamed: boolean;
+  devices: DeviceOption[];
+  /** `-serial`, in their order: COM1 is the first. */
+  serials: CharacterTarget[];
+  debugConsole: CharacterTarget | undefined;
+  noGraphic: boolean;
+  noReboot: boolean;
+  noDefaults: boolean;
+  /** Items of `-d`. */
+  logItems: Set<string>;
+  /** Patterns of `-trace` and `-d trace:`. */
+  tracePatterns: string[];
+  logFile: string | undefined;
+  timestamps: boolean;
+  /** Own settings, from `-dmascope`. */
+  personality: string;
+  reports: { readonly format: 'json' | 'text'; readonly path: string }[];
+  maxInstructions: number | undefined;
+  maxTime: number | undefined;
+  symbols: string | undefined;
+}
+
+export function defaultConfiguration(): QemuConfiguration {
+  return {
+    kernel: undefined,
+    append: undefined,
+    initrd: undefined,
+    ramBytes: 128 * 2 ** 20,
+    cpuModel: 'qemu64',
+    machineNamed: false,
+    devices: [],
+    serials: [],
+    debugConsole: undefined,
+    noGraphic: false,
+    noReboot: false,
+    noDefaults: false,
+    logItems: new Set(),
+    tracePatterns: [],
+    logFile: undefined,
+    timestamps: false,
+    personality: 'qemu',
+    reports: [],
+    maxInstructions: undefined,
+    maxTime: undefined,
+    symbols: undefined,
+  };
+}

@@ -1,0 +1,269 @@
+/** The options of QEMU's command line: those that dmascope reads, and those that it knows but does not support. */
+
+import { matchesGlob } from '../../debug/glob.ts';
+import { LOG_ITEMS, parseLogItems } from '../../debug/log-items.ts';
+import { TRACE_EVENT_NAMES } from '../../debug/trace-lines.ts';
+import { checkedRam, parseSize } from '../quantities.ts';
+import { didYouMean } from '../suggestion.ts';
+import { UsageError } from '../usage-error.ts';
+import type { CharacterTarget, QemuConfiguration } from './configuration.ts';
+import { parseDevice } from './devices.ts';
+import { parseOptionList } from './option-list.ts';
+import { readOwnOptions } from './own-options.ts';
+
+/** What reading an option may say besides changing the configuration. */
+export interface OptionContext {
+  readonly configuration: QemuConfiguration;
+  readonly personalities: readonly string[];
+  readonly cpuModels: readonly string[];
+  note(text: string): void;
+}
+
+export interface QemuOption {
+  readonly argument: boolean;
+  readonly help: string;
+  readonly apply: (context: OptionContext, argument: string) => void;
+}
+
+function refuse(option: string, argument: string, why: string, hint?: string): never {
+  throw new UsageError(`-${option} ${argument}: ${why}`, hint);
+}
+
+/** An option that asks for what dmascope does anyway. */
+function only(option: string, values: readonly string[], help: string, why: string): QemuOption {
+  return {
+    argument: true,
+    help,
+    apply: (_, argument) => {
+      if (!values.includes(argument)) refuse(option, argument, why, `supported: ${values.join(', ')}`);
+    },
+  };
+}
+
+/** An option without effect here, because what it leaves out does not exist. */
+function nothing(help: string): QemuOption {
+  return { argument: false, help, apply: () => undefined };
+}
+
+function character(option: string, argument: string): CharacterTarget {
+  if (argument === 'stdio' || argument === 'mon:stdio') return { kind: 'stdio' };
+  if (argument === 'none' || argument === 'null') return { kind: 'none' };
+  if (argument.startsWith('file:') && argument.length > 5) return { kind: 'file', path: argument.slice(5) };
+  return refuse(
+    option,
+    argument,
+    'this character device is not supported',
+    'use stdio, mon:stdio, file:PATH, null or none',
+  );
+}
+
+function readMachine(option: string, { configuration }: OptionContext, argument: string): void {
+  const list = parseOptionList(argument, 'type');
+  for (const [key, value] of list.entries) {
+    if (key === 'type') {
+      if (!/^(pc-)?q35(-[\d.]+)?$/.test(value))
+        refuse(option, argument, `the machine "${value}" is not supported`, 'use -M q35');
+      configuration.machineNamed = true;
+    } else if (key === 'accel') {
+      if (value !== 'tcg')
+        refuse(option, argument, `the accelerator "${value}" is not supported`, 'dmascope emulates: accel=tcg');
+    } else if (!(key === 'usb' && value === 'off') && !(key === 'graphics' && value === 'off')) {
+      refuse(option, argument, `the machine property "${key}" is not supported`);
+    }
+  }
+}
+
+function readMemory({ configuration }: OptionContext, argument: string): void {
+  const list = parseOptionList(argument, 'size');
+  for (const [key, value] of list.entries) {
+    if (key !== 'size') refuse('m', argument, `"${key}" is not supported`, 'give a size only: -m 512M');
+    configuration.ramBytes = checkedRam(parseSize(value, 2 ** 20), value);
+  }
+}
+
+function readCpu({ configuration, cpuModels }: OptionContext, argument: string): void {
+  const [model, ...features] = argument.split(',');
+  const base = model!.replace(/-v\d+$/, '');
+  if (!cpuModels.includes(base)) {
+    refuse(
+      'cpu',
+      argument,
+      `the CPU model "${model}" is not supported${didYouMean(base, cpuModels)}`,
+      `models: ${cpuModels.join(', ')}`,
+    );
+  }
+  if (features.length > 0) refuse('cpu', argument, `the CPU feature "${features[0]}" cannot be switched`);
+  configuration.cpuModel = base;
+}
+
+function readLog({ configuration }: OptionContext, argument: string): void {
+  const parsed = parseLogItems(argument);
+  if (!parsed.ok) {
+    const names = LOG_ITEMS.filter((row) => row.supported).map((row) => row.name);
+    const why =
+      parsed.problem === 'unsupported'
+        ? `the log item "${parsed.item}" is not supported`
+        : `there is no log item "${parsed.item}"${didYouMean(parsed.item, names)}`;
+    refuse('d', argument, why, `items: ${names.join(', ')}, trace:PATTERN, all`);
+  }
+  for (const item of parsed.selection.items) configuration.logItems.add(item);
+  configuration.tracePatterns.push(...parsed.selection.traces);
+}
+
+function readTrace({ configuration, note }: OptionContext, argument: string): void {
+  for (const [key, value] of parseOptionList(argument, 'enable').entries) {
+    if (key !== 'enable')
+      refuse('trace', argument, `"${key}=" is not supported`, 'give a pattern; -D FILE sends the text to a file');
+    const pattern = value.startsWith('-') ? value.slice(1) : value;
+    if (!TRACE_EVENT_NAMES.some((name) => matchesGlob(pattern, name))) {
+      note(
+        `-trace ${argument}: no trace event of dmascope matches "${pattern}"${didYouMean(pattern, TRACE_EVENT_NAMES)}`,
+      );
+    }
+    configuration.tracePatterns.push(value);
+  }
+}
+
+/** Keeps a value as it is. */
+function keep(key: 'kernel' | 'append' | 'initrd' | 'logFile', help: string): QemuOption {
+  return {
+    argument: true,
+    help,
+    apply: ({ configuration }, argument) => {
+      configuration[key] = argument;
+    },
+  };
+}
+
+function flag(key: 'noReboot' | 'noGraphic' | 'noDefaults', help: string): QemuOption {
+  return {
+    argument: false,
+    help,
+    apply: ({ configuration }) => {
+      configuration[key] = true;
+    },
+  };
+}
+
+const machine = (option: string): QemuOption => ({
+  argument: true,
+  help: 'the board: q35',
+  apply: (context, argument) => readMachine(option, context, argument),
+});
+
+/** Options in the order of the help text. */
+export const QEMU_OPTIONS: Readonly<Record<string, QemuOption>> = {
+  kernel: keep('kernel', 'Multiboot 1 or 2 or ELF64 kernel'),
+  append: keep('append', 'kernel command line'),
+  initrd: keep('initrd', 'module or initial RAM disk'),
+  M: machine('M'),
+  machine: machine('machine'),
+  m: { argument: true, help: 'RAM, in MiB or with a letter (default 128M)', apply: readMemory },
+  cpu: { argument: true, help: 'CPU model', apply: readCpu },
+  accel: only('accel', ['tcg', 'tcg,thread=single'], 'tcg', 'dmascope emulates every instruction itself'),
+  smp: only(
+    'smp',
+    ['1', 'cpus=1', '1,sockets=1,cores=1,threads=1'],
+    '1',
+    'more than one processor is not supported yet',
+  ),
+  device: {
+    argument: true,
+    help: 'a device with its properties',
+    apply: ({ configuration }, argument) => {
+      configuration.devices.push(parseDevice(argument));
+    },
+  },
+  serial: {
+    argument: true,
+    help: 'where the serial port goes: stdio, mon:stdio, file:PATH, null, none',
+    apply: ({ configuration }, argument) => {
+      configuration.serials.push(character('serial', argument));
+    },
+  },
+  debugcon: {
+    argument: true,
+    help: 'where the debug console (port 0xe9) goes',
+    apply: ({ configuration }, argument) => {
+      configuration.debugConsole = character('debugcon', argument);
+    },
+  },
+  nographic: flag('noGraphic', 'serial port on stdio, no display'),
+  display: only('display', ['none'], 'none', 'there is no display'),
+  vga: only('vga', ['none'], 'none', 'there is no display adapter'),
+  monitor: only('monitor', ['none', 'null'], 'none', 'the monitor is not supported yet'),
+  parallel: only('parallel', ['none', 'null'], 'none', 'there is no parallel port'),
+  net: only('net', ['none'], 'none', 'there is no network'),
+  nic: only('nic', ['none'], 'none', 'there is no network'),
+  nodefaults: flag('noDefaults', 'no default devices'),
+  'no-user-config': nothing('no configuration files (there are none)'),
+  'no-reboot': flag('noReboot', 'end instead of rebooting'),
+  name: { argument: true, help: 'a name for the guest (without effect)', apply: () => undefined },
+  d: { argument: true, help: 'log items', apply: readLog },
+  D: keep('logFile', 'file for the log; without it the log goes to stderr'),
+  trace: { argument: true, help: 'trace events by pattern', apply: readTrace },
+  msg: {
+    argument: true,
+    help: 'timestamp=on: guest time before trace events',
+    apply: ({ configuration }, argument) => {
+      const match = /^timestamp(?:=(on|off))?$/.exec(argument);
+      if (match === null) refuse('msg', argument, 'this is not supported', 'use -msg timestamp=on');
+      configuration.timestamps = match[1] !== 'off';
+    },
+  },
+  dmascope: { argument: true, help: 'our own settings, see below', apply: readOwnOptions },
+};
+
+/**
+ * Options that QEMU has and dmascope does not: whether they take an argument, so that the message names the option and
+ * not its argument.
+ */
+export const UNSUPPORTED_OPTIONS: Readonly<Record<string, string>> = {
+  bios: 'firmware images are not supported yet: a kernel is entered directly',
+  pflash: 'flash is not supported yet',
+  drive: 'disks are not supported yet',
+  hda: 'disks are not supported yet',
+  hdb: 'disks are not supported yet',
+  cdrom: 'disks are not supported yet',
+  fda: 'disks are not supported yet',
+  boot: 'there is no firmware that would boot',
+  blockdev: 'disks are not supported yet',
+  usb: 'there is no USB 1.1 or 2.0 controller: use -device qemu-xhci',
+  usbdevice: 'use -device qemu-xhci -device usb-kbd',
+  netdev: 'there is no network',
+  chardev: 'use -serial stdio or -serial file:PATH',
+  mon: 'the monitor is not supported yet',
+  qmp: 'QMP is not supported yet',
+  gdb: 'the gdb stub is not supported yet',
+  s: 'the gdb stub is not supported yet',
+  S: 'stopping at power-on needs the gdb stub, which is not supported yet',
+  qtest: 'qtest is not supported yet',
+  icount: 'time is always counted in instructions here; leave it out',
+  snapshot: 'disks are not supported yet',
+  loadvm: 'snapshots are not supported yet',
+  object: 'objects are not supported',
+  global: 'global properties are not supported',
+  set: 'this is not supported',
+  dtb: 'a PC has no device tree',
+  fw_cfg: 'the firmware configuration device is not supported yet',
+  smbios: 'SMBIOS tables are not supported yet',
+  acpitable: 'ACPI tables are not supported yet',
+  rtc: 'the clock always starts at a fixed time, so that runs repeat',
+  'enable-kvm': 'dmascope emulates every instruction itself: leave it out',
+  daemonize: 'this is not supported',
+  spice: 'there is no display',
+  vnc: 'there is no display',
+  'no-shutdown': 'dmascope always ends with the guest',
+  'no-acpi': 'there are no ACPI tables to leave out',
+  'no-hpet': 'there is no HPET to leave out',
+  action: 'this is not supported',
+  watchdog: 'there is no watchdog',
+  plugin: 'TCG plugins are not supported',
+  dfilter: 'this is not supported',
+  pidfile: 'this is not supported',
+  k: 'there is no display',
+  'full-screen': 'there is no display',
+  sandbox: 'this is not supported',
+  L: 'there are no firmware files',
+  singlestep: 'this is not supported',
+};

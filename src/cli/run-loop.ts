@@ -1,0 +1,72 @@
+/** Runs a session to its end, slice by slice, so that Ctrl-C, output and the progress line get their turn. */
+import type { Outcome } from '../machine/outcome.ts';
+import type { ConsoleOutput } from './console-output.ts';
+import type { Host } from './host.ts';
+import type { Progress } from './progress.ts';
+import type { Ending, Session } from './session.ts';
+
+/** Instructions a slice: tens of milliseconds of host time. The guest cannot see where slices end. */
+const SLICE_INSTRUCTIONS = 8_000_000;
+
+export interface RunLimits {
+  readonly maxInstructions: number | undefined;
+  /** Nanoseconds of guest time. */
+  readonly maxTime: number | undefined;
+}
+
+export async function runToEnd(
+  session: Session,
+  host: Host,
+  limits: RunLimits,
+  outputs: readonly ConsoleOutput[],
+  progress: Progress,
+): Promise<Outcome> {
+  const last = limits.maxInstructions ?? Number.POSITIVE_INFINITY;
+  for (;;) {
+    const target = Math.min(session.instructions + SLICE_INSTRUCTIONS, last);
+    const time = limits.maxTime === undefined ? {} : { maxTime: limits.maxTime };
+    const outcome = session.run({ maxInstructions: target, ...time });
+    for (const output of outputs) output.flush();
+    if (outcome.kind !== 'instruction-limit' || target >= last) return outcome;
+    progress.update(session);
+    await host.breathe();
+    if (host.interrupted || host.outputClosed) return { kind: 'interrupted' };
+  }
+}
+
+/** The outcome in words, without an exit status. */
+export function describeOutcome(outcome: Outcome, session: Session): Omit<Ending, 'exitCode'> {
+  const where = (pc: bigint) => session.describeCode(pc);
+  switch (outcome.kind) {
+    case 'exited':
+      return { kind: 'exited', text: describeExit(outcome) };
+    case 'halted':
+      return { kind: 'idle', text: `the guest halted at ${where(outcome.pc)} and nothing is left that could wake it` };
+    case 'spinning':
+      return { kind: 'idle', text: `the guest waits for ever in a loop at ${where(outcome.pc)}` };
+    case 'triple-fault':
+      return { kind: 'crashed', text: `the guest crashed: triple fault at ${where(outcome.pc)}` };
+    case 'unimplemented': {
+      const bytes = Array.from(outcome.bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
+      const text = `dmascope does not implement the instruction at ${where(outcome.pc)} (bytes ${bytes})`;
+      return { kind: 'unimplemented', text };
+    }
+    case 'instruction-limit':
+      return { kind: 'limit', text: `the limit of ${session.instructions} instructions was reached` };
+    case 'time-limit':
+      return { kind: 'limit', text: `the limit of ${session.time / 1e9} s of guest time was reached` };
+    case 'interrupted':
+      return { kind: 'stopped', text: 'stopped by Ctrl-C' };
+  }
+}
+
+function describeExit(outcome: Extract<Outcome, { kind: 'exited' }>): string {
+  switch (outcome.by) {
+    case 'isa-debug-exit':
+      return `the guest ended the run through isa-debug-exit, status ${outcome.status}`;
+    case 'power-off':
+      return 'the guest switched the machine off';
+    case 'reset':
+      return 'the guest reset the machine';
+  }
+}

@@ -1,0 +1,103 @@
+/** The machine with its diagnosis, as the commands see it: the one place where the emulator is plugged into the CLI. */
+import type { TraceBus } from '../base/trace.ts';
+import type { RegisterView } from '../cpu/types.ts';
+import type { DeviceOption } from '../machine/boards/q35-options.ts';
+import type { Outcome } from '../machine/outcome.ts';
+
+/** What to build and what to load into it. */
+export interface SessionSpec {
+  readonly image: { readonly path: string; readonly bytes: Uint8Array };
+  /** Kernel command line, without the image's name. */
+  readonly append: string;
+  readonly initrd: { readonly path: string; readonly bytes: Uint8Array } | undefined;
+  /** Symbols from another file than the image, and how far from its addresses the kernel really runs. */
+  readonly symbols: { readonly path: string; readonly bytes: Uint8Array; readonly bias: bigint } | undefined;
+  readonly ramBytes: number;
+  /** `qemu64` or `max`. */
+  readonly cpuModel: string;
+  readonly personality: string;
+  readonly devices: readonly DeviceOption[];
+  /** Keep who stored each byte of memory last; reports name the line that wrote a bad value only with it. */
+  readonly trackWriters: boolean;
+}
+
+/** Where the guest's output goes. */
+export interface SessionPorts {
+  readonly serial: (byte: number) => void;
+  /** The debug console, port 0xe9; absent, the port does not exist. */
+  readonly debugConsole: ((byte: number) => void) | undefined;
+  /** Reads a source file for excerpts; `undefined` when it cannot be read. */
+  readonly readSource: (path: string) => Uint8Array | undefined;
+  /** zlib, for compressed debug sections. */
+  readonly inflate: (compressed: Uint8Array, size: number) => Uint8Array | undefined;
+}
+
+/** How a run ended, in one line and with the exit status that it leads to. */
+export interface Ending {
+  /** `exited`, `idle`, `crashed`, `limit`, `unimplemented`, `stopped`. */
+  readonly kind: 'exited' | 'idle' | 'crashed' | 'limit' | 'unimplemented' | 'stopped';
+  readonly text: string;
+  readonly exitCode: number;
+}
+
+export interface ReportStyle {
+  readonly color: boolean;
+  readonly columns: number | undefined;
+}
+
+/** What was found in a run that has ended. */
+export interface Report {
+  /** Findings of severity error, symptoms included. */
+  readonly errors: number;
+  /** Root causes of any severity. */
+  readonly roots: number;
+  /** For a person; no line end at the end. */
+  text(ending: Ending, style: ReportStyle): string;
+  /** The document of docs/report.schema.json, with its final line end. */
+  json(ending: Ending): string;
+}
+
+export interface Session {
+  readonly trace: TraceBus;
+  /** Instructions executed since power-on. */
+  readonly instructions: number;
+  /** Nanoseconds of guest time since power-on. */
+  readonly time: number;
+  /** Findings so far, for the progress line. */
+  readonly findings: number;
+  registers(): RegisterView;
+  /** Runs on until the guest ends or a limit (counted from power-on) is reached. */
+  run(limits: { readonly maxInstructions?: number; readonly maxTime?: number }): Outcome;
+  /** Names the code at an address: `xhci_init+0x1c (xhci.c:88)`; hex when nothing is known. */
+  describeCode(pc: bigint): string;
+  /** Ends the diagnosis. Call once, after the last `run`. */
+  conclude(outcome: Outcome): Report;
+}
+
+export type OpenedSession =
+  | { readonly ok: true; readonly session: Session }
+  /** The image or a device is not what the board can take. */
+  | { readonly ok: false; readonly problem: string; readonly hint: string };
+
+export type OpenSession = (spec: SessionSpec, ports: SessionPorts) => OpenedSession;
+
+/** One rule, for `dmascope explain`. */
+export interface RulePage {
+  /** `DMA-01`. */
+  readonly code: string;
+  /** `dma/virtual-address`. */
+  readonly id: string;
+  readonly catalogue: readonly string[];
+  readonly severity: string;
+  readonly summary: string;
+  /** The page as Markdown, for a terminal. */
+  readonly text: string;
+}
+
+/** Everything below the CLI. */
+export interface Services {
+  readonly open: OpenSession;
+  readonly personalities: readonly { readonly name: string; readonly title: string }[];
+  readonly cpuModels: readonly string[];
+  readonly rules: () => readonly RulePage[];
+}
