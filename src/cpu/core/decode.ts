@@ -9,7 +9,8 @@ import {
   OP_TOO_LONG, OP_UD, OP_X87_REFUSED, ROW_MATCH, ROW_OPERANDS, ROW_OPTIONS, ROW_OPTION_D64,
   ROW_OPTION_END, ROW_OPTION_F64, ROW_OPTION_LOCK, ROW_OPTION_SSE, ROW_OPTION_X87, ROW_OP_MEMORY, ROW_OP_REGISTER,
   ROW_SIZE, ROW_SIZED, ROW_SIZING, ROW_SUB, SEG_CS, SEG_DS, SEG_ES, SEG_FS, SEG_GS, SEG_SS, SIZE_BYTE, SIZE_NATIVE,
-  SIZE_WORD, SIZE_Y, SIZE_Z, UOP_BASE, UOP_DISP, UOP_DST, UOP_FORM, UOP_IMM, UOP_INDEX, UOP_LENGTH, UOP_OP, UOP_PLAIN,
+  SIZE_WORD, SIZE_Y, SIZE_Z, UOP_BASE, UOP_DISP, UOP_DST, UOP_FORM, UOP_IMM, UOP_INDEX, UOP_LENGTH, UOP_LINK_NEXT,
+  UOP_LINK_TAKEN, UOP_OP, UOP_PLAIN,
   UOP_SCALE, UOP_SEGMENT, UOP_SIZE, UOP_SRC, UOP_SUB,
 } from './constants';
 import { ROW_INDEX, ROWS } from './generated/decode-tables';
@@ -402,5 +403,8 @@ function finish(u: u32, row: u32, next: u64): void {
     let target = load<u64>(u, UOP_DISP) + next;
     if (!is64) target &= sizeLog == 1 ? 0xffff : 0xffff_ffff;
     store<u64>(u, target, UOP_DISP);
+    // The operand fields of a branch hold its links; none yet.
+    store<u32>(u, 0, UOP_LINK_TAKEN);
+    store<u32>(u, 0, UOP_LINK_NEXT);
   }
 }

@@ -48,6 +48,7 @@ export function src(u: u32): u32 {
 }
 @inline
 export function imm<T>(u: u32): T {
+  if (sizeof<T>() == 4) return <T>load<u32>(u, UOP_IMM);
   return <T>load<i32>(u, UOP_IMM);
 }
 @inline

@@ -78,6 +78,11 @@ export class Operations {
     return this.find(name, formOf(row, memory)) ?? this.unimplemented;
   }
 
+  /** True when the core has the row's handler. */
+  implements(row: Row): boolean {
+    return this.moduleOf(handlerOf(row.handler).call) !== undefined;
+  }
+
   private known(name: string): boolean {
     const handler = handlerOf(name);
     if (this.moduleOf(handler.call) !== undefined) return true;
@@ -189,9 +194,10 @@ function matchWord(row: Row): number {
   );
 }
 
-/** Constant that a row gives its handler: the segment register of a PUSH/POP in the opcode, or 0. */
+/** Constant that a row gives its handler: the segment register of PUSH/POP or of LES, LDS, LSS, LFS, LGS; or 0. */
 function subOf(row: Row): number {
-  return Math.max(0, ['ES', 'CS', 'SS', 'DS', 'FS', 'GS'].indexOf(row.operands[0] ?? ''));
+  const far = /^L([EDSFG]S)$/.exec(row.mnemonic);
+  return Math.max(0, ['ES', 'CS', 'SS', 'DS', 'FS', 'GS'].indexOf(far?.[1] ?? row.operands[0] ?? ''));
 }
 
 function rowBytes(row: Row, operations: Operations): number[] {
@@ -200,11 +206,14 @@ function rowBytes(row: Row, operations: Operations): number[] {
   view.setUint32(uop.ROW_MATCH, matchWord(row), true);
   const register = operations.numberOf(row, false);
   view.setUint16(uop.ROW_OP_REGISTER, register, true);
-  view.setUint16(uop.ROW_OP_MEMORY, operations.numberOf(row, true), true);
+  const memory = operations.numberOf(row, true);
+  view.setUint16(uop.ROW_OP_MEMORY, memory, true);
   for (const [index, text] of row.operands.entries()) view.setUint8(uop.ROW_OPERANDS + index, operandKind(text));
   view.setUint8(uop.ROW_SIZING, sizingOf(row));
   view.setUint16(uop.ROW_OPTIONS, optionMask(row), true);
-  const implemented = register !== operations.unimplemented || row.handler === 'unimplemented';
+  // A row for memory operands only has no register form.
+  const number = (row.mod & 1) === 0 ? memory : register;
+  const implemented = number !== operations.unimplemented || row.handler === 'unimplemented';
   view.setUint8(uop.ROW_SIZED, implemented && handlerOf(row.handler).sized ? 1 : 0);
   view.setUint8(uop.ROW_SUB, subOf(row));
   view.setUint8(uop.ROW_FLAGS_READ, row.reads);
