@@ -4,7 +4,8 @@
 import { readFlags, writeFlags } from './flags';
 import {
   CONTINUE_AT_RIP, EFLAGS, EXIT_REASON, EXIT_TO_HOST, EXIT_UNIMPLEMENTED, FAULTED, INTERRUPT_SHADOW, NEXT, NMI_BLOCKED,
-  RIP, RSP, SEG_CS, SEG_DS, SEG_ES, SEG_FS, SEG_GS, SEG_SS, UOP_DISP, UOP_IMM, FRAME,
+  RIP, RSP, SEG_CS, SEG_DS, SEG_ES, SEG_FS, SEG_GS, SEG_SS, UOP_DISP, UOP_IMM,
+  UOP_SUB, FRAME,
 } from './generated/layout';
 import { storeBytesAs } from './mmu';
 import { canonical } from './paging';
@@ -434,7 +435,7 @@ export function sys_mov_segment(uop: u32): i32 {
 export function sys_pop_segment(uop: u32): i32 {
   const size = sizeOf(uop);
   if (!peekFrame(size)) return FAILED;
-  const index = dstNumber(uop);
+  const index = load<u8>(uop, UOP_SUB);
   const old = load<u64>(RSP);
   // POP SS moves the stack pointer of the old segment.
   addToStack(size);
@@ -446,7 +447,6 @@ export function sys_pop_segment(uop: u32): i32 {
 }
 
 /** LES, LDS, LSS, LFS, LGS: the segment register's number is in UOP_SUB. */
-import { UOP_SUB } from './generated/layout';
 export function sys_load_far(uop: u32): i32 {
   const size = sizeOf(uop);
   const p = readMemory(uop, size + 2);
