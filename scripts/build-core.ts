@@ -2,7 +2,7 @@
  * Builds the processor core: generates AssemblyScript from src/cpu/layout.ts and src/cpu/isa, compiles src/cpu/core to
  * WebAssembly, and writes it as base64 to src/cpu/generated/core-binary.ts.
  *
- * DMASCOPE_CORE_DEV=1 compiles faster (-O1); DMASCOPE_CORE_WAT=1 leaves the text form beside the binary.
+ * DMASCOPE_CORE_WAT=1 leaves the text form (before optimisation) beside the binary.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -21,6 +21,7 @@ import { OPCODE_TABLE } from '../src/cpu/isa/table.ts';
 import * as uop from '../src/cpu/isa/uop.ts';
 import { OPTIONS } from '../src/cpu/isa/row.ts';
 import * as layout from '../src/cpu/layout.ts';
+import { optimizeCore } from './optimize-core.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const core = join(root, 'src/cpu/core');
@@ -56,7 +57,6 @@ function generate(): void {
 }
 
 async function compile(): Promise<Uint8Array> {
-  const development = process.env.DMASCOPE_CORE_DEV === '1';
   const out = join(generated, 'core.wasm');
   const base = relative(process.cwd(), root) || '.';
   const args = [
@@ -72,15 +72,16 @@ async function compile(): Promise<Uint8Array> {
     '--noColors',
     '--enable',
     'simd,bulk-memory,sign-extension,mutable-globals,nontrapping-f2i',
-    '-O3',
+    '-O0',
   ];
-  if (development) args[args.length - 1] = '-O1';
   if (process.env.DMASCOPE_CORE_WAT === '1') args.push('--textFile', relative(process.cwd(), join(generated, 'core.wat')), '--debug');
   const { error, stderr } = await asc.main(args);
   const messages = stderr.toString();
   if (messages !== '') process.stderr.write(messages);
   if (error) throw new Error('the processor core does not compile');
-  return readFileSync(out);
+  const optimized = optimizeCore(readFileSync(out));
+  writeFileSync(out, optimized);
+  return optimized;
 }
 
 async function main(): Promise<void> {
