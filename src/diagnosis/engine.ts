@@ -155,8 +155,9 @@ export class DiagnosisEngine {
     const key = [rule.id, draft.device ?? '', draft.key ?? `${draft.where} ${draft.address ?? ''}`].join('|');
     const seen = this.#findings.get(key) ?? this.#provisional.get(`${rule.id} ${options.provisional}`)?.finding;
     if (seen !== undefined) {
-      seen.count += 1;
-      if (options.failed === true && !seen.failed) {
+      // The device running into what the audit had found already is the same sighting.
+      if (options.failed !== true || seen.failed) seen.count += 1;
+      else {
         seen.failed = true;
         // How the audit found it no longer matters once the device has run into it.
         seen.facts = mergeFacts(

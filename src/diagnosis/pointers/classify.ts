@@ -94,7 +94,10 @@ function asDoubleTranslated(
 }
 
 /** What a 32-bit value was before its upper half was lost, if an object of the right kind stands there. */
-function asTruncated(input: ClassifyInput, maps: readonly DirectMap[]): Verdict | undefined {
+function asTruncated(
+  input: ClassifyInput,
+  maps: readonly DirectMap[],
+): Extract<Verdict, { kind: 'truncated' }> | undefined {
   const { view, known, pointer } = input;
   const value = busToGpa(pointer.value);
   if (value === undefined || value >= FOUR_GIB) return undefined;
@@ -171,13 +174,12 @@ function holeVerdict(input: ClassifyInput, hole: PhysicalTarget, firstMissing: n
   const virtual = asVirtual(input);
   if (virtual !== undefined) return virtual;
   const maps = directMaps(input.view, input.known, input.site);
+  // With a kernel in the last 2 GiB, translating twice and cutting to 32 bits give the same number; the cut is the commoner.
+  const truncated = asTruncated(input, maps);
+  if (truncated?.certainty === 'certain') return truncated;
   return (
     asDoubleTranslated(input, maps) ??
-    asTruncated(input, maps) ?? {
-      kind: 'outside',
-      hole: hole.kind === 'nothing' ? hole : EMPTY_HOLE,
-      firstMissing,
-    }
+    truncated ?? { kind: 'outside', hole: hole.kind === 'nothing' ? hole : EMPTY_HOLE, firstMissing }
   );
 }
 

@@ -85,11 +85,19 @@ function elsewhere(finding: Finding): string[] {
   return [`QEMU ${qemu}.`, `Hardware ${hardware}.`];
 }
 
+function renderHeading(head: string, rest: string, width: number, paint: Paint, palette: Palette): string[] {
+  return wrap(`${head}${rest}`, width).map((line, index) =>
+    index === 0 && line.startsWith(head)
+      ? `${paint(head)}${palette.strong(line.slice(head.length))}`
+      : palette.strong(line),
+  );
+}
+
 function renderFinding(root: Finding, width: number, palette: Palette, hasSymbols: boolean): string[] {
   const paint = paintOf(root, palette);
   const device = root.device === undefined ? '' : ` (${root.device})`;
   const times = root.count > 1 ? `, seen ${root.count} times` : '';
-  const lines = [`${paint(headingOf(root))}${palette.strong(`: ${root.title}${device}`)}${times}`];
+  const lines = renderHeading(headingOf(root), `: ${root.title}${device}${times}`, width, paint, palette);
   if (root.site !== undefined) {
     lines.push(...renderSite(root.site, width, palette, paint));
     const callers = renderCallers(root.site);
