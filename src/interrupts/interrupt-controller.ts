@@ -38,6 +38,8 @@ export interface InterruptControllerOptions {
   readonly currentCpu?: () => number;
   readonly tickNanoseconds?: number;
   readonly timeOfTsc?: (deadline: bigint) => Nanoseconds;
+  /** See {@link PicPair}: QEMU's 8259s keep an edge that fell again. Default false. */
+  readonly edgesStayLatched?: boolean;
 }
 
 /** First byte after the registers of a local APIC; the rest of 0xfee00000-0xfeefffff takes messages only. */
@@ -61,7 +63,7 @@ export class InterruptController implements InterruptAcknowledge {
     this.#options = options;
     this.#acknowledged = trace.channel('interrupts.acknowledged');
     this.apicBus = new ApicBus(trace);
-    this.pic = new PicPair((asserted) => this.#picChanged(asserted));
+    this.pic = new PicPair((asserted) => this.#picChanged(asserted), options.edgesStayLatched);
     this.ioApic = new IoApic(this.apicBus, trace);
     this.apics = Array.from({ length: cpus }, (_, cpu) => {
       const apic = new LocalApic({

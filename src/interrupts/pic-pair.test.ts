@@ -124,6 +124,16 @@ describe('spurious interrupts', () => {
     expect(readIsr(master)).toBe(0);
   });
 
+  it('does not happen where an edge stays latched, as in QEMU', () => {
+    pic = new PicPair(() => {}, true);
+    master = pic.ports('master');
+    slave = pic.ports('slave');
+    initialise();
+    pic.setLine(5, true);
+    pic.setLine(5, false);
+    expect([pic.output, pic.acknowledge(), pic.output]).toEqual([true, 0x25, false]);
+  });
+
   it('answers IRQ 15 for the slave: the master keeps IR2 in service', () => {
     pic.setLine(10, true);
     // The slave loses its request between the master's first and its own second INTA.

@@ -15,19 +15,24 @@ export class PicPair implements StateSource {
   readonly master: Pic;
   readonly slave: Pic;
 
-  /** `interruptChanged` hears the level of the master's INT pin: LINT0 and, with the APIC off, the CPU's INTR. */
-  constructor(interruptChanged: (asserted: boolean) => void) {
+  /**
+   * `interruptChanged` hears the level of the master's INT pin: LINT0 and, with the APIC off, the CPU's INTR.
+   * `edgesStayLatched`: an edge counts even if the wire falls before the acknowledge, as in QEMU. Default false.
+   */
+  constructor(interruptChanged: (asserted: boolean) => void, edgesStayLatched = false) {
     this.master = new Pic({
       name: 'pic0',
       elcrMask: 0xf8, // IRQ 0, 1 and 2 are always edge-triggered.
       cascadeMask: 1 << CASCADE,
       outputChanged: interruptChanged,
+      edgesStayLatched,
     });
     this.slave = new Pic({
       name: 'pic1',
       elcrMask: 0xde, // IRQ 8 and 13 are always edge-triggered.
       cascadeMask: 0,
       outputChanged: (asserted) => this.master.setLine(CASCADE, asserted),
+      edgesStayLatched,
     });
   }
 

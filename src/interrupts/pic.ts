@@ -62,6 +62,7 @@ export class Pic {
   /** The levels that carry a slave (only IR2 of a PC's master). */
   readonly #cascadeMask: number;
   readonly #outputChanged: (asserted: boolean) => void;
+  readonly #edgesStayLatched: boolean;
   #output = false;
 
   constructor(options: {
@@ -70,11 +71,14 @@ export class Pic {
     readonly elcrMask: number;
     readonly cascadeMask: number;
     readonly outputChanged: (asserted: boolean) => void;
+    /** Keep an edge's request when the wire falls before the acknowledge, as QEMU does and the chip does not. */
+    readonly edgesStayLatched: boolean;
   }) {
     this.name = options.name;
     this.#elcrMask = options.elcrMask;
     this.#cascadeMask = options.cascadeMask;
     this.#outputChanged = options.outputChanged;
+    this.#edgesStayLatched = options.edgesStayLatched;
   }
 
   /** The INT pin. */
@@ -92,7 +96,7 @@ export class Pic {
     } else {
       this.#lines &= ~bit;
       // A request that falls before its acknowledge is gone: that is how a spurious IR7 comes about.
-      this.irr &= ~bit;
+      if (!this.#edgesStayLatched || this.#isLevelTriggered(level)) this.irr &= ~bit;
     }
     this.#update();
   }
