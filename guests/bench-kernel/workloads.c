@@ -169,7 +169,7 @@ static u64 arithmetic(u64 rounds)
     return a ^ b;
 }
 
-/* One load that depends on the last, over 1 MiB in an order that no cache foresees: the TLB's and the memory path's cost. */
+/* One load that depends on the last, over 1 MiB in an order that no cache foresees: what the TLB and memory cost. */
 static u64 chase(u64 rounds)
 {
     u32 *next = arena();

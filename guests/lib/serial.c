@@ -77,8 +77,12 @@ void print(const char *format, ...)
         case 's': print_string(__builtin_va_arg(arguments, const char *)); break;
         case 'c': serial_put((char)__builtin_va_arg(arguments, int)); break;
         case 'd': print_signed(__builtin_va_arg(arguments, int)); break;
-        case 'u': print_number(wide ? __builtin_va_arg(arguments, u64) : __builtin_va_arg(arguments, u32), 10, width); break;
-        case 'x': print_number(wide ? __builtin_va_arg(arguments, u64) : __builtin_va_arg(arguments, u32), 16, width); break;
+        case 'u':
+        case 'x': {
+            u64 value = wide ? __builtin_va_arg(arguments, u64) : __builtin_va_arg(arguments, u32);
+            print_number(value, *format == 'u' ? 10 : 16, width);
+            break;
+        }
         default: serial_put(*format); break;
         }
     }

@@ -148,7 +148,8 @@ static void no_op_transfer(struct xhci *xhci, u32 slot)
     trb->parameter = 0;
     trb->status = 0;
     compiler_barrier();
-    trb->control = TRB_TYPE(NO_OP_TRANSFER) | TRB_INTERRUPT_ON_COMPLETION | xhci->control.cycle; // NEAR(near-no-op-transfer)
+    u32 flags = TRB_INTERRUPT_ON_COMPLETION | xhci->control.cycle;
+    trb->control = TRB_TYPE(NO_OP_TRANSFER) | flags; // NEAR(near-no-op-transfer)
     ring_advance(&xhci->control);
     ring_endpoint_doorbell(xhci, slot);
     await_transfer(xhci, bus_address(trb), "No Op");

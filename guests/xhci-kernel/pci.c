@@ -72,7 +72,7 @@ static bool find_on_bus(u8 bus, u32 depth, struct pci_function *found)
 
 bool pci_find_xhci(struct pci_function *found) { return find_on_bus(0, 0, found); }
 
-/* PCI 3.0 section 6.2.5.1: all ones read back as the size mask. Decoding is off, or the BAR would claim the top of memory. */
+/* PCI 3.0 section 6.2.5.1: all ones read back as the size mask. Decoding is off, or the BAR would claim high memory. */
 static u64 size_bar(struct pci_function function, bool wide, u32 low, u32 high)
 {
     pci_write(function, PCI_BAR0, 0xffffffff);

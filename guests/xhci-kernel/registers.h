@@ -1,4 +1,4 @@
-/* xHCI 1.2 section 5: the register banks, as the processor sees them. All little-endian, widths as the specification gives. */
+/* xHCI 1.2 section 5: the register banks. Little-endian, each register as wide as the specification says. */
 #pragma once
 #include "types.h"
 
@@ -68,7 +68,7 @@ _Static_assert(__builtin_offsetof(struct runtime_registers, interrupters) == 0x2
 #define PORTSC_CSC 0x00020000u
 #define PORTSC_PRC 0x00200000u
 #define PORTSC_CHANGES 0x00fe0000u
-/* PP, port indicators and wake bits: what a write has to give back. PED and the change bits are cleared by writing 1. */
+/* PP, port indicators, wake bits: what a write has to give back. PED and the change bits are cleared by writing 1. */
 #define PORTSC_KEPT 0x0e00c200u
 #define PORTSC_SPEED(portsc) ((portsc) >> 10 & 0xf)
 
