@@ -215,6 +215,15 @@ const CASES: readonly Case[] = [
       scene.driver.ring(0);
     },
   },
+  {
+    code: 'RING-08',
+    run: (scene) => {
+      const ring = 0x1_ff00;
+      scene.store64(ring + 31 * 16, BigInt(ring));
+      scene.bus.setWord(ring + 31 * 16 + 12, (6 << 10) | 2);
+      start(scene, { crcr: BigInt(ring | 1) });
+    },
+  },
   { code: 'RING-09', where: 'DCBAAP', run: (scene) => start(scene, { dcbaap: BigInt(LAYOUT.dcbaa) + 0x10n }) },
   {
     code: 'RING-11',

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { bus } from '../base/address.ts';
+import { bus, gva } from '../base/address.ts';
 import { TraceBus } from '../base/trace.ts';
 import { DiagnosisEngine } from './engine.ts';
 import { rootOf } from './folding.ts';
+import type { SymbolAddress } from './guest-view.ts';
 import { defineRule } from './rule.ts';
 import virtualAddress from './rules/dma/virtual-address.ts';
 import { RULES } from './rules/index.ts';
@@ -69,6 +70,30 @@ describe('the story of the virtual event ring', () => {
     expect(site?.pageTables).toBe(0x10_3000);
     const [root] = scene.start().finish().roots;
     expect(root!.facts.find((entry) => entry.label === 'why')!.text.join(' ')).toContain('CR3 0x103000');
+  });
+});
+
+describe('the line to blame', () => {
+  it('is the caller of the accessor that wrote the register, also when the mistake shows only at R/S = 1', () => {
+    const scene = new DriverScene();
+    const caller = gva(DIRECT_MAP + 0x30_0000n);
+    const name = (symbol: string): SymbolAddress => ({
+      name: symbol,
+      offset: 0,
+      kind: 'function',
+      module: 'kernel.elf',
+      size: 64,
+    });
+    scene.guest.symbolAt = (pc) => name(pc === caller ? 'init_event_ring' : 'mmio_write32');
+    scene.guest.backtrace = () => [
+      { pc: scene.guest.site!.pc, symbol: name('mmio_write32'), location: undefined, guessed: false },
+      { pc: caller, symbol: name('init_event_ring'), location: { file: 'ring.c', line: 9, column: 1 }, guessed: false },
+    ];
+    scene.setUp({ erst: virtual(ERST) });
+    scene.guest.backtrace = () => [];
+    const [root] = scene.start().finish().roots;
+    expect(root!.site).toMatchObject({ symbol: { name: 'init_event_ring' }, location: { file: 'ring.c', line: 9 } });
+    expect(root!.site!.through.map((frame) => frame.symbol?.name)).toEqual(['mmio_write32']);
   });
 });
 

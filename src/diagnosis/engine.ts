@@ -204,7 +204,8 @@ export class DiagnosisEngine {
   #siteReport(site: Site, role: string) {
     const current = this.#view.currentSite();
     const running = current !== undefined && current.pc === site.pc;
-    return describeSite(this.#view, site, role, running ? this.#view.backtrace() : undefined);
+    const frames = this.known.framesOf(site) ?? (running ? this.#view.backtrace() : undefined);
+    return describeSite(this.#view, site, role, frames);
   }
 
   #keep(key: string, finding: Finding): void {

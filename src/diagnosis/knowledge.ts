@@ -2,7 +2,7 @@
 import { type BusAddress, busFromWords, busToGpa, hex, offsetBus } from '../base/address.ts';
 import type { TraceEvents, TraceName } from '../base/trace.ts';
 import type { DevicePointer, RegisterAccess } from '../xhci/events.ts';
-import type { GuestView, Site } from './guest-view.ts';
+import type { Frame, GuestView, Site } from './guest-view.ts';
 import type { Verdict } from './pointers/verdict.ts';
 import { type ConsumedTrb, ControllerRings } from './rings.ts';
 
@@ -142,9 +142,23 @@ export class ControllerKnowledge {
 export class Knowledge {
   readonly controllers = new Map<string, ControllerKnowledge>();
   readonly #view: GuestView;
+  /** Backtraces of instructions that a later finding may blame; they live as long as somebody remembers the site. */
+  readonly #frames = new WeakMap<Site, readonly Frame[]>();
 
   constructor(view: GuestView) {
     this.#view = view;
+  }
+
+  /** The instruction that executes now, with its callers, to be blamed later on. */
+  here(): Site | undefined {
+    const site = this.#view.currentSite();
+    if (site !== undefined) this.#frames.set(site, this.#view.backtrace());
+    return site;
+  }
+
+  /** Callers of a site that {@link here} returned, innermost first; `undefined` when they were not kept. */
+  framesOf(site: Site): readonly Frame[] | undefined {
+    return this.#frames.get(site);
   }
 
   controller(name: string): ControllerKnowledge {
@@ -201,7 +215,9 @@ export class Knowledge {
 
   #registerWritten(access: RegisterAccess): void {
     const known = this.controller(access.controller);
-    known.noteWrite(access, this.#view.currentSite(), this.#view.now().instruction);
+    // While it runs, what a write does is judged at once; during bring-up it is judged only at R/S = 1.
+    const site = known.running ? this.#view.currentSite() : this.here();
+    known.noteWrite(access, site, this.#view.now().instruction);
     // A new command ring: what was seen on the old one says nothing about it.
     if (registerKey(access) === 'CRCR') known.rings.forgetCommandRing();
   }

@@ -13,7 +13,7 @@ const ACCESSOR_DEPTH_MAX = 3;
  * `write_volatile`, `memcpy`. The line that matters is the one that calls them.
  */
 const ACCESSOR =
-  /(^|[_:.])((mmio|reg|io|mem|raw|pci|xhci|hw|op|rt)_?)*(write|store|poke|put|set|out|iowrite)_?(reg|register|long|quad|dword|qword|volatile|relaxed|once|once_size|u?int)?_?(8|16|32|64|b|w|l|q|d)?(_lo_hi|_le|_volatile|_relaxed)?$|^(memcpy|memmove|memset|__memcpy|__memset)$/i;
+  /(^|[_:.])((mmio|register|reg|io|mem|raw|pci|config|cfg|conf|xhci|hw|operational|runtime|port|op|rt|dev|device|bus)_?)*(write|store|poke|put|set|out|iowrite)_?(reg|register|long|quad|dword|qword|volatile|relaxed|once|once_size|u?int)?_?(8|16|32|64|b|w|l|q|d)?(_lo_hi|_le|_volatile|_relaxed)?$|^(memcpy|memmove|memset|__memcpy|__memset)$/i;
 
 export function isAccessor(name: string): boolean {
   return ACCESSOR.test(name.replace(/<.*>/g, ''));

@@ -94,7 +94,7 @@ describe('the text report', () => {
 
   it('tells a guess from a fact in its first word', () => {
     const scene = new DriverScene().setUp({ dcbaap: 0x2e_6fc0 }).start();
-    expect(renderText(scene.finish())).toMatch(/^portability error\[RING-10\]: /);
+    expect(renderText(scene.finish())).toMatch(/^portability warning\[RING-10\]: /);
   });
 
   it('says so when there is nothing to say', () => {

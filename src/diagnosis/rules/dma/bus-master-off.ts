@@ -45,7 +45,7 @@ pci_write16(dev, PCI_COMMAND, cmd | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);`,
       if (event.offset > COMMAND_OFFSET + 1 || event.offset + event.size <= COMMAND_OFFSET) return;
       if (state.commands.size >= DEVICES_MAX && !state.commands.has(event.device)) return;
       const value = (event.value >>> (8 * Math.max(0, COMMAND_OFFSET - event.offset))) & 0xffff;
-      state.commands.set(event.device, { value, site: context.view.currentSite() });
+      state.commands.set(event.device, { value, site: context.known.here() });
     },
     'memory.access-failed': (state, failure, context) => {
       if (failure.reason.kind !== 'bus-master-off' || failure.initiator.kind !== 'device') return;

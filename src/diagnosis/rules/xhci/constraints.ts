@@ -85,7 +85,7 @@ const ROWS: readonly Row[] = [
     id: 'xhci/structure-crosses-page',
     code: 'RING-10',
     summary: 'a structure that must lie within one page crosses into the next',
-    severity: 'error',
+    severity: 'warning',
     certainty: 'portability',
     spec: [xhci('6'), xhci('5.4.3')],
     what: 'The DCBAA, a context or the scratchpad array spans a PAGESIZE boundary (xHCI Table 6-1 forbids it).',

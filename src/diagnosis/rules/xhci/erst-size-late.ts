@@ -56,7 +56,10 @@ ir->erstba = virt_to_phys(erst);`,
       }
       if ((state.size.get(key) ?? 0) !== 0) state.early.delete(key);
       else if (access.value !== 0 && state.early.size < PENDING_MAX) {
-        state.early.set(key, { value: access.value, site: context.view.currentSite() });
+        state.early.set(key, {
+          value: access.value,
+          site: context.known.controller(access.controller).writerOf(register!),
+        });
       }
     },
     'xhci.started': (state, event, context) => {

@@ -3,8 +3,22 @@ import { xhci } from '../../../base/registers.ts';
 import { fact } from '../../finding.ts';
 import { whenFact } from '../../pointers/describe.ts';
 import { readPointer } from '../../pointers/recognise.ts';
-import { defineRule } from '../../rule.ts';
+import { defineRule, type RuleContext } from '../../rule.ts';
 import { ADDRESS_DEVICE, trbType } from './trb.ts';
+
+const FOUR_GIB = 0x1_0000_0000;
+/** RAM is searched for the array that was meant up to this many times 4 GiB above. */
+const UPPER_HALVES_MAX = 16;
+
+/** An entry that stands whole multiples of 4 GiB above: the upper half of DCBAAP may have been lost. */
+function above(context: RuleContext, at: number): string[] {
+  for (let half = 1; half <= UPPER_HALVES_MAX; half += 1) {
+    const entry = readPointer(context.view, gpa(at + half * FOUR_GIB));
+    if (entry === undefined || entry === 0 || context.view.describePhysical(gpa(at)).kind !== 'ram') continue;
+    return [`At ${hex(at + half * FOUR_GIB)} stands ${hex(entry)}: the upper half of DCBAAP may have been lost.`];
+  }
+  return [];
+}
 
 export default defineRule({
   id: 'xhci/output-context-missing',
@@ -61,6 +75,7 @@ address_device(slot_id, input_context);`,
           fact(
             'why',
             'The controller writes the output contexts to physical address 0.',
+            ...above(context, at),
             ...(shifted
               ? [
                   `DCBAA[0] holds ${hex(below)}: it looks as if the array was filled from 0. Entry 0 is for the scratchpad buffers.`,

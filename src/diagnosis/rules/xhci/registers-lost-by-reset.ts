@@ -58,7 +58,10 @@ op->usbcmd = USBCMD_RUN;`,
         state.written.set(access.controller, writes);
       }
       if (writes.size < REGISTERS_MAX || writes.has(register)) {
-        writes.set(register, { value: access.value, site: context.view.currentSite() });
+        writes.set(register, {
+          value: access.value,
+          site: context.known.controller(access.controller).writerOf(register),
+        });
       }
     },
     'xhci.reset': (state, { controller }) => {

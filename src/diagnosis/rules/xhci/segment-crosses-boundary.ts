@@ -1,13 +1,17 @@
 import { type BusAddress, hex } from '../../../base/address.ts';
 import { xhci } from '../../../base/registers.ts';
+import type { DevicePointer } from '../../../xhci/events.ts';
 import { fact } from '../../finding.ts';
 import type { Site } from '../../guest-view.ts';
 import { formatBytes, storeRole, whenFact } from '../../pointers/describe.ts';
 import { nextTrb, ringKey, ringName } from '../../rings.ts';
 import { defineRule, type RuleContext } from '../../rule.ts';
+import { isLinkTrb } from '../dma/virtual-pointer.ts';
 
 /** xHCI 1.2 Table 6-1: no ring segment may cross a multiple of this. */
 const SEGMENT_BOUNDARY = 0x1_0000;
+/** A segment is at most 64 KiB long, so that one which crosses ends less than that further. */
+const SEGMENT_BYTES_MAX = 0x1_0000;
 const RINGS_MAX = 256;
 
 /** The first multiple of `boundary` inside the range, or `undefined` when it holds none. */
@@ -17,6 +21,13 @@ export function crossing(start: number | bigint, size: number, boundary: number)
   const step = BigInt(boundary);
   const next = (from / step + 1n) * step;
   return next < from + BigInt(size) ? next : undefined;
+}
+
+/** A Link TRB that leads back to the start of its own segment shows how long the segment is. */
+function segmentBytes(pointer: DevicePointer): number {
+  if (pointer.storedAt === undefined || !isLinkTrb(pointer.holder)) return pointer.size;
+  const bytes = BigInt(pointer.storedAt) + 16n - BigInt(pointer.value);
+  return bytes > 0n && bytes <= BigInt(SEGMENT_BYTES_MAX) ? Number(bytes) : pointer.size;
 }
 
 interface Crossing {
@@ -71,20 +82,19 @@ export default defineRule({
   start: () => ({ last: new Map<string, BusAddress>() }),
   on: {
     'diagnosis.pointer-judged': (_state, { record }, context) => {
-      const { pointer } = record;
-      const boundary =
-        pointer.boundary === SEGMENT_BOUNDARY && /ring/i.test(pointer.target)
-          ? crossing(pointer.value, pointer.size, SEGMENT_BOUNDARY)
-          : undefined;
+      const { pointer, verdict } = record;
+      if (verdict?.kind !== 'ok' || pointer.boundary !== SEGMENT_BOUNDARY || !/ring/i.test(pointer.target)) return;
+      const size = segmentBytes(pointer);
+      const boundary = crossing(pointer.value, size, SEGMENT_BOUNDARY);
       if (boundary === undefined) return;
       report(context, {
         device: pointer.controller,
         where: `the ${pointer.target} of ${pointer.holder}`,
         start: pointer.value,
-        end: BigInt(pointer.value) + BigInt(pointer.size),
+        end: BigInt(pointer.value) + BigInt(size),
         boundary,
         site: record.site,
-        role: `${storeRole(pointer)} (${formatBytes(pointer.size)})`,
+        role: `${storeRole(pointer)} (${formatBytes(size)})`,
       });
     },
     'diagnosis.trb-consumed': (state, event, context) => {
