@@ -45,6 +45,11 @@ export interface InterruptControllerOptions {
 /** First byte after the registers of a local APIC; the rest of 0xfee00000-0xfeefffff takes messages only. */
 const REGISTER_WINDOW = 0x400;
 const REGISTER_PAGE = 0x1000;
+/** Vector base, cascade word and mask that SeaBIOS leaves in each 8259 (`info pic` of QEMU). */
+const FIRMWARE_PICS = [
+  ['master', 0x08, 0x04, 0xb8],
+  ['slave', 0x70, 0x02, 0x8e],
+] as const;
 const ISA_IRQS = 16;
 /** The timer's wire goes to I/O APIC input 2, where a PC's tables say IRQ 0 is. */
 const TIMER_PIN = 2;
@@ -141,18 +146,22 @@ export class InterruptController implements InterruptAcknowledge {
     };
   }
 
-  /** The I/O APIC's 4 KiB at 0xfec00000: aligned double words. */
-  ioApicOps(): MmioOps {
-    return {
-      read: (offset) => this.ioApic.read(offset),
-      write: (offset, size, value) => this.ioApic.write(offset, size, value),
-      impl: { minimum: 4, maximum: 4 },
-    };
-  }
-
-  /** Leaves the interrupt system as firmware does when it starts a kernel: the 8259s reach processor 0 through LINT0. */
+  /** The 8259s reach processor 0 through LINT0, as firmware leaves the local APICs when it starts a kernel. */
   setUpVirtualWire(): void {
     this.apics[0]!.setUpVirtualWire();
+  }
+
+  /**
+   * Leaves the whole interrupt system as SeaBIOS does: virtual wire mode, and the 8259s at the BIOS's vectors 0x08 and
+   * 0x70 with its masks. Firmware's running timer is not started: a kernel that wants ticks programs the PIT.
+   */
+  setUpAsFirmware(): void {
+    for (const [chip, base, cascade, mask] of FIRMWARE_PICS) {
+      const ports = this.pic.ports(chip);
+      ports.write(0, 1, 0x11);
+      for (const value of [base, cascade, 0x01, mask]) ports.write(1, 1, value);
+    }
+    this.setUpVirtualWire();
   }
 
   reset(): void {

@@ -2,6 +2,7 @@
 import { bit, bits, register32, spec } from '../base/registers.ts';
 import type { StateSource, StateValue } from '../base/state.ts';
 import type { TraceBus, TraceChannel } from '../base/trace.ts';
+import type { MmioOps } from '../memory/mmio-ops.ts';
 import { type ApicBus, DELIVERY, type EoiListener } from './apic-bus.ts';
 
 export const IO_APIC_BASE = 0xfec0_0000;
@@ -52,6 +53,13 @@ export class IoApic implements EoiListener, StateSource {
   #edges = 0;
   #select = 0;
   #id = 0;
+
+  /** The 4 KiB window at {@link IO_APIC_BASE}: aligned double words. */
+  readonly ops: MmioOps = {
+    read: (offset) => this.read(offset),
+    write: (offset, size, value) => this.write(offset, size, value),
+    impl: { minimum: 4, maximum: 4 },
+  };
 
   constructor(bus: ApicBus, trace: TraceBus) {
     this.#bus = bus;

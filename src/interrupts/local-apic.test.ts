@@ -53,7 +53,7 @@ beforeEach(() => {
   const system = new MemorySystem(trace);
   const root = new ContainerRegion(system, 'system', 2 ** 64);
   root.addSubregion(0xfee0_0000, new MmioRegion(system, 'apic-msi', 0x10_0000, controller.apicOps()), 4096);
-  root.addSubregion(0xfec0_0000, new MmioRegion(system, 'ioapic', 0x1000, controller.ioApicOps()));
+  root.addSubregion(0xfec0_0000, new MmioRegion(system, 'ioapic', 0x1000, controller.ioApic.ops));
   memory = new CpuMemoryPort(new AddressSpace(system, 'memory', root));
   write(0xf0, 0x1ff);
   cpu = 1;
@@ -334,6 +334,14 @@ describe('virtual wire (MultiProcessor Specification 1.4 §3.6.2.2)', () => {
     expect(intr).toEqual([true, false]);
     expect(controller.acknowledge(0)).toBe(0x21);
     expect([intr[0], controller.apics[0]!.isr.highest]).toEqual([false, -1]);
+  });
+
+  it('is what firmware leaves, with the 8259s at the BIOS vectors', () => {
+    controller.setUpAsFirmware();
+    expect(controller.pic.master.describe()).toMatch(/imr=b8 .* irq_base=08 /);
+    expect(controller.pic.slave.describe()).toMatch(/imr=8e .* irq_base=70 /);
+    controller.setIrq(1, true);
+    expect(controller.acknowledge(0)).toBe(0x09);
   });
 
   it('an APIC interrupt comes before the 8259s', () => {
