@@ -213,18 +213,14 @@ export class XhciController implements Host {
       case 0x8:
         return 0;
       case 0xc:
-        if (!this.personality.registers.portPowerManagement) {
-          this.#log('xhci_port_read', 'read from port register PORTHLPMC', 'unimp');
-        }
-        return port.porthlpmc;
+        return this.personality.registers.portPowerManagement ? port.porthlpmc : undefined;
       default:
-        this.#log('xhci_port_read', `read from port offset 0x${offset.toString(16)}`, 'guest_errors');
         return undefined;
     }
   }
 
   writePort(port: RootPort, offset: number, value: number): boolean {
-    return writePortRegister(this, port, offset, value);
+    return writePortRegister(this.personality, port, offset, value);
   }
 
   readRuntime(offset: number): number | undefined {
@@ -360,18 +356,6 @@ export class XhciController implements Host {
     const guestError = this.facts['xhci.guest-error'];
     if (!guestError.active || qemuFunction === '') return;
     guestError.emit({ controller: this.name, function: qemuFunction, message: 'DMA memory access failed!' });
-  }
-
-  /** A line that QEMU logs about a port register, without a line end. */
-  #log(qemuFunction: string, message: string, category: 'guest_errors' | 'unimp'): void {
-    const guestError = this.facts['xhci.guest-error'];
-    if (!guestError.active || this.personality.memoryFailure !== 'cosmetic-hce') return;
-    guestError.emit({ controller: this.name, function: qemuFunction, message, category, newline: false });
-  }
-
-  /** For the parts that log as QEMU does. */
-  logAsQemu(qemuFunction: string, message: string, category: 'guest_errors' | 'unimp'): void {
-    this.#log(qemuFunction, message, category);
   }
 
   // ---- devices ---------------------------------------------------------------------------------------------------

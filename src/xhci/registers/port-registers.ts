@@ -1,34 +1,29 @@
 /** Writes to a port register set (xHCI 1.2 §5.4.8-5.4.11). */
-import type { XhciController } from '../controller.ts';
+import type { XhciPersonality } from '../personality.ts';
 import type { RootPort } from '../ports/root-port.ts';
 
-/** Returns false where no register stands. */
-export function writePortRegister(controller: XhciController, port: RootPort, offset: number, value: number): boolean {
-  const stored = controller.personality.registers.portPowerManagement;
+/** Returns false where no register stands, which in QEMU is everywhere but at PORTSC. */
+export function writePortRegister(
+  personality: XhciPersonality,
+  port: RootPort,
+  offset: number,
+  value: number,
+): boolean {
+  const stored = personality.registers.portPowerManagement;
   switch (offset) {
     case 0x0:
       port.write(value);
       return true;
     case 0x4:
-      if (stored) port.portpmsc = value;
-      else logWrite(controller, offset, value);
-      return true;
+      port.portpmsc = stored ? value : 0;
+      return stored;
     case 0x8:
-      controller.logAsQemu('xhci_port_write', 'Write to read-only PORTLI register', 'guest_errors');
-      return true;
+      // PORTLI is read-only.
+      return stored;
     case 0xc:
-      if (stored) port.porthlpmc = value & 0x3fff;
-      else logWrite(controller, offset, value);
-      return true;
-    default: {
-      const text = `write 0x${value.toString(16)} (4 bytes) to unknown port register at offset 0x${offset.toString(16)}`;
-      controller.logAsQemu('xhci_port_write', text, 'guest_errors');
+      port.porthlpmc = stored ? value & 0x3fff : 0;
+      return stored;
+    default:
       return false;
-    }
   }
-}
-
-function logWrite(controller: XhciController, offset: number, value: number): void {
-  const text = `write 0x${value.toString(16)} (4 bytes) to port register at offset 0x${offset.toString(16)}`;
-  controller.logAsQemu('xhci_port_write', text, 'unimp');
 }

@@ -167,13 +167,15 @@ class Range implements RegisterRange {
     return size === 4 ? shifted : shifted & (2 ** (8 * size) - 1);
   }
 
-  /** QEMU's `usb_xhci_unimplemented`, which ports do not have. */
+  /** QEMU's `usb_xhci_unimplemented` (the wording is that of 7.2). */
   #missing(offset: number, verb: 'read' | 'write'): void {
     const { facts, name } = this.controller;
     const unimplemented = facts['xhci.unimplemented'];
-    if (!unimplemented.active || this.space === 'port' || this.space === 'doorbell') return;
-    const short = { capability: 'cap', operational: 'oper', runtime: 'runtime' }[this.space];
-    unimplemented.emit({ controller: name, what: `${short} ${verb}`, offset });
+    if (!unimplemented.active || this.space === 'doorbell') return;
+    const short = { capability: 'cap', operational: 'oper', port: 'port', runtime: 'runtime' }[this.space];
+    // QEMU words a write inside an interrupter's register set as one to the operational space.
+    const place = this.space === 'runtime' && offset >= INTERRUPTER_SET_BYTES ? 'oper' : short;
+    unimplemented.emit({ controller: name, what: `${place} ${verb}`, offset });
   }
 
   #misused(

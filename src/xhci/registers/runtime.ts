@@ -27,7 +27,7 @@ export function readRuntime(
     case 0x1c:
       return interrupter.erdpHigh;
     default:
-      return undefined;
+      return 0;
   }
 }
 
