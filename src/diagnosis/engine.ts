@@ -2,6 +2,7 @@
 import type { TraceBus, TraceEvents, TraceName } from '../base/trace.ts';
 import { DamageLog } from './damage.ts';
 import { describeEffects, hangDraft } from './effects.ts';
+import type {} from './events.ts';
 import { type Diagnosis, type Fact, type Finding, type FindingDraft, fact, type Outcome } from './finding.ts';
 import { fold } from './folding.ts';
 import type { GuestView, Site } from './guest-view.ts';
@@ -64,6 +65,7 @@ export class DiagnosisEngine {
   readonly #findings = new Map<string, Finding>();
   readonly #provisional = new Map<string, { key: string; finding: Finding }>();
   readonly #problems: string[] = [];
+  readonly #broken = new Set<Rule>();
   readonly #unsubscribe: (() => void)[] = [];
   #order = 0;
   #dropped = 0;
@@ -128,20 +130,14 @@ export class DiagnosisEngine {
   #dispatch<N extends TraceName>(name: N, event: TraceEvents[N]): void {
     const list = this.#handlers.get(name);
     if (list === undefined) return;
-    for (const { rule, state, context } of [...list]) {
+    for (const { rule, state, context } of list) {
+      if (this.#broken.has(rule)) continue;
       try {
         rule.on[name]?.(state, event, context);
       } catch (error) {
         this.#problem(`rule ${rule.id}`, error);
-        this.#unload(rule);
+        this.#broken.add(rule);
       }
-    }
-  }
-
-  #unload(rule: Rule): void {
-    for (const list of this.#handlers.values()) {
-      const index = list.findIndex((loaded) => loaded.rule === rule);
-      if (index >= 0) list.splice(index, 1);
     }
   }
 

@@ -1,6 +1,6 @@
 /** `dmascope explain CODE`: what a rule means, why it matters, how to mend it. The same data as docs/rules. */
-import { formatSpec } from '../base/registers.ts';
 import { type Palette, PLAIN } from './report/palette.ts';
+import { formatSpecs } from './report/specs.ts';
 import { wrap } from './report/wrap.ts';
 import type { Rule } from './rule.ts';
 import { RULES } from './rules/index.ts';
@@ -93,7 +93,7 @@ export function explainRule(name: string, options: ExplainOptions = {}): string 
     `${head('Wrong')}\n${code(rule.example.bad)}`,
     `${head('Right')}\n${code(rule.example.good)}`,
     `${head('Elsewhere')}\n${paragraph(`QEMU ${rule.behaviour.qemu}.`)}\n${paragraph(`Hardware ${rule.behaviour.hardware}.`)}`,
-    `${head('Specification')}\n${paragraph(rule.spec.map(formatSpec).join(', '))}`,
+    `${head('Specification')}\n${paragraph(formatSpecs(rule.spec))}`,
   ].join('\n\n');
 }
 

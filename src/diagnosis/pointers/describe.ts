@@ -30,7 +30,7 @@ export function whenFact(view: GuestView, by: string | undefined): Fact {
 }
 
 function resultName(failure: AccessFailure): string {
-  if ((failure.result & MEMTX_DECODE_ERROR) !== 0) return 'no target answered (MEMTX_DECODE_ERROR)';
+  if ((failure.result & MEMTX_DECODE_ERROR) !== 0) return 'nothing at that address (MEMTX_DECODE_ERROR)';
   if ((failure.result & MEMTX_ACCESS_ERROR) !== 0) return 'the access was refused (MEMTX_ACCESS_ERROR)';
   return 'the target answered with an error (MEMTX_ERROR)';
 }
@@ -71,9 +71,18 @@ export function variableAt(view: GuestView, address: bigint): string | undefined
 }
 
 /** The variable that stands at a physical address, found through the guest's own mapping. */
-export function variableAtPhysical(view: GuestView, address: Gpa, pageTables?: Gpa): string | undefined {
+function variableAtPhysical(view: GuestView, address: Gpa, pageTables?: Gpa): string | undefined {
   const linear = view.linearFor(address, pageTables);
   return linear === undefined ? undefined : variableAt(view, linear);
+}
+
+/** One sentence on what is behind an address: the variable if symbols name one, and what it looks like. */
+export function standsThere(view: GuestView, address: Gpa, evidence: string | undefined): string {
+  const variable = variableAtPhysical(view, address);
+  const parts = [variable === undefined ? undefined : `the variable ${variable}`, evidence].filter(
+    (part) => part !== undefined,
+  );
+  return parts.length === 0 ? 'RAM answers there.' : `There stands ${parts.join('; ')}.`;
 }
 
 /** "RAM `ram` ends at 0x7ffffff, 0x80 below; next above is MMIO `ioapic` at 0xfec00000". */

@@ -29,8 +29,8 @@ describe('the text report', () => {
         3 |     ir->erstba = (uint64_t)erst;
           |     ^^^^^^^^^^^^^^^^^^^^^^^^^^^ writes 0xffffff80002e3080 to ERSTBA
           |
-        what failed   00:03.0 read 16 bytes at bus 0xffffff80002e3080 (ERST entry): no target answered
-                      (MEMTX_DECODE_ERROR)
+        what failed   00:03.0 read 16 bytes at bus 0xffffff80002e3080 (ERST entry): nothing at that
+                      address (MEMTX_DECODE_ERROR)
         when          0.001 ms, instruction 1014; triggered by ERSTBA
         why           Bits 63:52 are not all zero, so this cannot be a physical address on any x86-64
                       machine.
@@ -54,7 +54,7 @@ describe('the text report', () => {
                       Hardware gets an Unsupported Request, sets USBSTS.HSE and stops.
         confidence    certain: observed were the value, the page walk, what answers at the bus address,
                       the instruction that stored it; nothing was inferred
-        spec          xHCI 1.2 §6, xHCI 1.2 §5.5.2.3.2, xHCI 1.2 §5.4.2, Intel SDM Vol. 3A §4.5
+        spec          xHCI 1.2 §6, §5.5.2.3.2, §5.4.2; Intel SDM Vol. 3A §4.5
         more          dmascope explain DMA-01
 
       stopped: the guest came to rest

@@ -1,10 +1,10 @@
 /** The report that a person reads: one block for each root cause, symptoms folded under it, one summary line. */
 import { hex } from '../../base/address.ts';
-import { formatSpec } from '../../base/registers.ts';
 import { type Diagnosis, FACT_ORDER, type Fact, type Finding } from '../finding.ts';
 import { HANG_CODE } from '../hang-code.ts';
 import { placeOf, renderCallers, renderSite } from './excerpt.ts';
 import { type Paint, type Palette, PLAIN } from './palette.ts';
+import { formatSpecs } from './specs.ts';
 import { wrap } from './wrap.ts';
 
 /** Width of the label column, two blanks included on its left. */
@@ -112,7 +112,7 @@ function renderFinding(root: Finding, width: number, palette: Palette, hasSymbol
   if (!root.facts.some((entry) => entry.label === 'confidence')) {
     lines.push(...labelled('confidence', [CONFIDENCE[root.certainty]], width, palette));
   }
-  lines.push(...labelled('spec', [root.rule.spec.map(formatSpec).join(', ')], width, palette));
+  lines.push(...labelled('spec', [formatSpecs(root.rule.spec)], width, palette));
   if (root.site !== undefined && !hasSymbols) {
     lines.push(
       ...labelled('hint', ['no symbols: build the kernel with -g, or give an ELF file that has them'], width, palette),

@@ -1,7 +1,7 @@
 import { hex } from '../../../base/address.ts';
 import { xhci } from '../../../base/registers.ts';
 import { fact } from '../../finding.ts';
-import { failureFact, storeRole, whenFact } from '../../pointers/describe.ts';
+import { failureFact, standsThere, storeRole, whenFact } from '../../pointers/describe.ts';
 import { defineRule } from '../../rule.ts';
 
 export default defineRule({
@@ -49,7 +49,7 @@ write_erdp_physical(ring);`,
             fact(
               'why',
               `Adding the offset of the guest's direct map gives a good address: ${sum}.`,
-              verdict.evidence === undefined ? 'RAM answers there.' : `There stands ${verdict.evidence}.`,
+              standsThere(context.view, verdict.physical, verdict.evidence),
             ),
             fact('help', `write ${hex(verdict.physical)}: leave out the second virt_to_phys`),
             fact(

@@ -1,7 +1,7 @@
 import { hex } from '../../../base/address.ts';
 import { xhci } from '../../../base/registers.ts';
 import { fact } from '../../finding.ts';
-import { failureFact, storeRole, whenFact } from '../../pointers/describe.ts';
+import { failureFact, standsThere, storeRole, whenFact } from '../../pointers/describe.ts';
 import { defineRule } from '../../rule.ts';
 
 export default defineRule({
@@ -55,7 +55,8 @@ ir->erdp_hi = (uint32_t)(erdp >> 32);`,
             whenFact(context.view, undefined),
             fact(
               'why',
-              `The upper half is 0, but ${verdict.evidence} stands at ${stands}: the upper half ${high} was lost.`,
+              `The upper half is 0, but the address that was meant is ${stands}: the upper half ${high} was lost.`,
+              standsThere(context.view, verdict.physical, verdict.evidence),
             ),
             fact('help', `write all 64 bits of the physical address ${hex(verdict.physical)}`),
             fact(

@@ -44,7 +44,7 @@ uint8_t caplength = regs[0];`,
           fact(
             'what failed',
             `the CPU ${event.write ? 'wrote' : 'read'} pa ${hex(event.address)} (BAR${event.bar} + ${hex(event.offset)}): ` +
-              'no target answered',
+              'nothing at that address',
           ),
           whenFact(context.view, undefined),
           fact(
