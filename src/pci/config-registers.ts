@@ -34,7 +34,8 @@ export const COMMAND_STATUS = register32({
     ioSpace: bit(0, 'RW', 'I/O Space'),
     memorySpace: bit(1, 'RW', 'Memory Space'),
     busMaster: bit(2, 'RW', 'Bus Master'),
-    parityErrorResponse: bit(6, 'RW', 'Parity Error Response'),
+    // An integrated endpoint without an event collector may hardwire it to 0 (PCI Express 4.0 §7.5.1.1.3); QEMU does.
+    parityErrorResponse: bit(6, 'RO', 'Parity Error Response'),
     serrEnable: bit(8, 'RW', 'SERR# Enable'),
     interruptDisable: bit(10, 'RW', 'Interrupt Disable'),
     interruptStatus: bit(19, 'RO', 'Interrupt Status'),

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { gpa } from '../base/address.ts';
 import { ContainerRegion, MEMTX_DECODE_ERROR, MEMTX_OK, MmioRegion } from '../memory/index.ts';
@@ -70,7 +71,7 @@ describe('configuration header (PCI 3.0 §6.1)', () => {
     write(0x00, 0xffff_ffff);
     expect(read(0x00)).toBe(0x000d_1b36);
     write(0x04, 0xffff_ffff);
-    expect(read(0x04)).toBe(0x0010_0547);
+    expect(read(0x04)).toBe(0x0010_0507);
   });
 
   it('reads all ones for absent functions, devices and buses, and while CONFIG_ADDRESS is not enabled', () => {
@@ -353,4 +354,35 @@ describe('reset and saved state', () => {
     expect(mmio(0xfebf_3028)).toBe(0x55);
     expect(device.dma.read(guest.dmaAddress(0x1000), new Uint8Array(4))).toBe(MEMTX_OK);
   });
+});
+
+it('survives any sequence of guest accesses and device interrupts with its identity intact', () => {
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant('config' as const), offset: fc.nat(0xff), value: fc.nat(0xffff_ffff) }),
+    fc.record({
+      kind: fc.constant('mmio' as const),
+      offset: fc.nat(0xfff).map((at) => at * 4),
+      value: fc.nat(0xffff_ffff),
+    }),
+    fc.record({ kind: fc.constant('level' as const), offset: fc.constant(0), value: fc.nat(1) }),
+    fc.record({ kind: fc.constant('message' as const), offset: fc.constant(0), value: fc.nat(40) }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+      for (const { kind, offset, value } of steps) {
+        if (kind === 'config') write(offset & ~3, value);
+        else if (kind === 'level') device.interrupts.setLevel(value === 1);
+        else if (kind === 'message') device.interrupts.sendMessage(value);
+        else guest.cpu.write(gpa((device.bars.get(0)!.mappedAt ?? 0xfebf_0000) + offset), 4, value, 0);
+      }
+      expect([read(0x00), read(0x08), read(0x2c), read(0x34, 1)]).toEqual([
+        0x000d_1b36, 0x0c03_3001, 0x1100_1af4, 0x50,
+      ]);
+      // The wire is asserted exactly when the device wants it and neither gate nor message mode forbids it.
+      const wanted = (read(0x06, 2) & 0x08) !== 0;
+      const open = (read(0x04, 2) & 0x0400) === 0 && device.interrupts.mode === 'intx';
+      expect(guest.wires.at(-1) === '3 0 true').toBe(wanted && open);
+    }),
+    { numRuns: 200 },
+  );
 });
