@@ -78,12 +78,12 @@ const COMPLETIONS: Readonly<Record<number, string>> = {
   36: 'CC_SPLIT_TRANSACTION_ERROR',
 };
 
-/** QEMU's name of a TRB's type; `INVALID` for a number that it does not know. */
+/** QEMU's name of a TRB's type; `???` for a number that it does not know. */
 export function trbTypeName(trb: TrbWords): string {
-  return TRB_TYPES[(trb.control >>> 10) & 0x3f] ?? 'INVALID';
+  return TRB_TYPES[(trb.control >>> 10) & 0x3f] ?? '???';
 }
 
 /** QEMU's name of the completion code in an event TRB. */
 export function completionName(trb: TrbWords): string {
-  return COMPLETIONS[trb.status >>> 24] ?? 'INVALID';
+  return COMPLETIONS[trb.status >>> 24] ?? '???';
 }

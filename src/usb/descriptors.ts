@@ -57,6 +57,7 @@ export const DescriptorType = {
   Endpoint: 5,
   DeviceQualifier: 6,
   OtherSpeedConfiguration: 7,
+  BinaryObjectStore: 15,
   Hid: 0x21,
   HidReport: 0x22,
 } as const;

@@ -28,6 +28,15 @@ const ENDPOINT_HALT = 0;
 const REMOTE_WAKEUP = 1;
 const SELF_POWERED = 0x40;
 
+/** USB 2.0 Extension capability with LPM (USB 2.0 LPM addendum §3), as QEMU's high-speed devices have it. */
+const LPM_EXTENSION = [7, 0x10, 2, 0x02, 0, 0, 0];
+
+/** The Binary Object Store (USB 3.2 §9.6.2). */
+function objectStore(capabilities: readonly (readonly number[])[]): Uint8Array {
+  const length = 5 + capabilities.flat().length;
+  return Uint8Array.of(5, DescriptorType.BinaryObjectStore, length, 0, capabilities.length, ...capabilities.flat());
+}
+
 /** bmRequestType << 8 | bRequest. */
 const request = (type: number, code: number): number => (type << 8) | code;
 
@@ -118,6 +127,8 @@ export class StandardDevice {
         if (configuration === undefined) return undefined;
         return configurationDescriptor(configuration, DescriptorType.OtherSpeedConfiguration);
       }
+      case DescriptorType.BinaryObjectStore:
+        return objectStore(this.otherSpeed === undefined ? [] : [LPM_EXTENSION]);
       default:
         return undefined;
     }

@@ -102,7 +102,7 @@ describe.each([SPEC, QEMU])('a controller with the personality $name', (personal
     driver.resetPort(5);
     driver.events();
     const slotId = driver.address(5);
-    const events = driver.controlTransfer(slotId, [0x80, 6, 0x0f00, 0, 5]);
+    const events = driver.controlTransfer(slotId, [0x80, 6, 0x0a00, 0, 5]);
     expect(events.map(({ code }) => code)).toEqual([6]);
     expect(driver.bus.word(LAYOUT.deviceContext + 32) & 7).toBe(2);
     expect(driver.controlTransfer(slotId, [0x80, 6, 0x0100, 0, 18])).toEqual([]);

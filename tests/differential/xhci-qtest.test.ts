@@ -125,13 +125,14 @@ describe.skipIf(missing)('the qemu personality and QEMU', { timeout: RUN_SECONDS
         [0xa1, 1, 0x0100, 0, 8],
         [0x00, 3, 1, 0, 0],
         [0x80, 0, 0, 0, 2],
+        [0x80, 6, 0x0f00, 0, 64],
       ];
       for (const request of requests) {
         driver.controlTransfer(slotId, request);
         for (let offset = 0; offset < 64; offset += 4) machine.word(LAYOUT.buffer + offset);
       }
       // A stall, a doorbell on the halted endpoint, and the way out.
-      driver.controlTransfer(slotId, [0x80, 6, 0x0f00, 0, 5]);
+      driver.controlTransfer(slotId, [0x80, 6, 0x0a00, 0, 5]);
       driver.controlTransfer(slotId, [0x80, 6, 0x0100, 0, 18]);
       driver.command(14, slotId, 0, 0, 1 << 16);
       driver.command(16, slotId, driver.control.next | 1, 0, 1 << 16);

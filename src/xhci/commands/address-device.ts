@@ -49,7 +49,10 @@ export function addressDevice(context: CommandContext, trb: Trb, slot: Slot): Co
   if (strict && !contextsAreValid(host, inputs)) return failed('ParameterError');
   const port = fieldOf(inputs.slot, SlotContext.fields.rootHubPortNumber);
   const socket = fieldOf(inputs.slot, SlotContext.fields.routeString) === 0 ? hub.socketOf(port) : undefined;
-  if (socket === undefined) return failed(strict ? 'ParameterError' : 'TrbError');
+  // QEMU looks among the sockets in use only.
+  if (socket === undefined || (!strict && socket.device === undefined)) {
+    return failed(strict ? 'ParameterError' : 'TrbError');
+  }
   announce(host, slot, socket);
   if (socket.device === undefined || (strict && !hub.portEnabled(port))) return failed('UsbTransactionError');
   if (context.slots.ownerOf(socket, slot) !== undefined) return failed(strict ? 'ParameterError' : 'TrbError');

@@ -30,8 +30,8 @@ export function runBundledControl(
     host.controllerFailed('immediate data or a data stage that runs the wrong way');
     pieces = [];
   }
-  if (totalLength(pieces) > TRANSFER_BYTES_MAX || !bounceable(host, pieces, transfer.in)) return;
   const ring = endpoint.ring.purpose.ring ?? '';
+  if (totalLength(pieces) > TRANSFER_BYTES_MAX || !bounceable(host, pieces, transfer.in, ring)) return;
   engine.finish(endpoint, transfer, ask(engine, device, setup, pieces, transfer.in, ring));
 }
 
@@ -55,6 +55,6 @@ function ask(
   if (!toHost) return { status: UsbStatus.Success, length: setup.wLength };
   const length = Math.min(answer.length, setup.wLength);
   if (length > room) return { status: UsbStatus.Babble, length: 0 };
-  writeData(engine.host, pieces, data.subarray(0, length), ring);
+  writeData(engine.host, pieces, data.subarray(0, length), ring, true);
   return { status: UsbStatus.Success, length };
 }

@@ -54,13 +54,21 @@ export function totalLength(pieces: Pieces): number {
   return pieces.reduce((sum, piece) => sum + piece.length, 0);
 }
 
-/** QEMU maps what does not answer through bounce buffers, up to 4 KiB in all; beyond that the transfer never starts. */
-export function bounceable(host: Host, pieces: Pieces, toHost: boolean): boolean {
+/**
+ * QEMU maps what does not answer through bounce buffers, up to 4 KiB in all; beyond that the transfer never starts, and
+ * what was mapped so far is given back: the buffer is read (or written) in vain once.
+ */
+export function bounceable(host: Host, pieces: Pieces, toHost: boolean, ring: string): boolean {
   let bounced = 0;
-  for (const { address, length } of pieces) {
+  for (const piece of pieces) {
+    const { address, length } = piece;
     if (length === 0 || host.dma.wouldAnswer(address, length, toHost)) continue;
     bounced += length;
-    if (bounced > BOUNCE_BYTES) return false;
+    if (bounced <= BOUNCE_BYTES) continue;
+    const buffer = new Uint8Array(Math.min(length, BOUNCE_BYTES));
+    if (toHost) host.dma.write(address, buffer, purposeOf(piece, ring));
+    else host.dma.read(address, buffer, purposeOf(piece, ring));
+    return false;
   }
   return true;
 }
@@ -82,15 +90,25 @@ export function readData(host: Host, pieces: Pieces, into: Uint8Array, ring: str
   return result;
 }
 
-/** Device to host: `from` into memory. Returns the results OR-ed together. */
-export function writeData(host: Host, pieces: Pieces, from: Uint8Array, ring: string): number {
+/**
+ * Device to host: `from` into memory. Returns the results OR-ed together. `bounced`: a bounce buffer is written back
+ * whole, with zeros behind a short answer.
+ */
+export function writeData(host: Host, pieces: Pieces, from: Uint8Array, ring: string, bounced = false): number {
   let offset = 0;
   let result = MEMTX_OK;
   for (const piece of pieces) {
     const length = Math.min(piece.length, from.length - offset);
-    if (length <= 0) break;
-    result |= host.dma.write(piece.address, from.subarray(offset, offset + length), purposeOf(piece, ring));
-    offset += length;
+    const whole = bounced && piece.length > 0 && !host.dma.wouldAnswer(piece.address, piece.length, true);
+    if (length <= 0 && !whole) break;
+    let bytes = from.subarray(offset, offset + length);
+    if (whole) {
+      const padded = new Uint8Array(piece.length);
+      padded.set(bytes);
+      bytes = padded;
+    }
+    result |= host.dma.write(piece.address, bytes, purposeOf(piece, ring));
+    offset += Math.max(length, 0);
   }
   return result;
 }

@@ -210,7 +210,7 @@ export class TransferEngine {
       return;
     }
     const bounce = host.personality.dataFailure === 'bounce-buffer';
-    if (bounce && !bounceable(host, pieces, transfer.in)) {
+    if (bounce && !bounceable(host, pieces, transfer.in, ring)) {
       transfer.waiting = again;
       return;
     }
@@ -228,7 +228,7 @@ export class TransferEngine {
       return;
     }
     if (answer.status === UsbStatus.Success && transfer.in) {
-      const result = writeData(host, pieces, data.subarray(0, answer.length), ring);
+      const result = writeData(host, pieces, data.subarray(0, answer.length), ring, bounce);
       if (result !== 0 && !bounce) {
         host.memoryFailed(result, ring, '');
         return;
