@@ -7,8 +7,9 @@
 import type { Nanoseconds, Timer, VirtualClock } from '../base/clock.ts';
 import type { StateSource, StateValue } from '../base/state.ts';
 import type { MmioOps } from '../memory/mmio-ops.ts';
-import { type CalendarTime, calendarFromSeconds, secondsFromCalendar } from './calendar.ts';
+import { calendarFromSeconds, secondsFromCalendar } from './calendar.ts';
 import { FLAG_C, REGISTER_A, REGISTER_B, RTC, VALID_RAM } from './rtc-registers.ts';
+import { type Civil, TIME_FIELDS } from './rtc-time.ts';
 
 export const RTC_PORT = 0x70;
 export const RTC_PORTS = 2;
@@ -284,38 +285,3 @@ export class Rtc implements StateSource {
     return candidates.length === 0 ? undefined : Math.min(...candidates);
   }
 }
-
-type Civil = Omit<CalendarTime, 'weekday'>;
-
-interface TimeField {
-  readonly get: (time: CalendarTime | Civil) => number;
-  readonly set: (time: Civil, value: number) => Civil;
-}
-
-function part(name: keyof Civil): TimeField {
-  return { get: (time) => time[name], set: (time, value) => ({ ...time, [name]: value }) };
-}
-
-/** Registers of the time. The weekday follows from the date: what the guest writes there is not kept. */
-const TIME_FIELDS: ReadonlyMap<number, TimeField> = new Map<number, TimeField>([
-  [RTC.seconds, part('second')],
-  [RTC.minutes, part('minute')],
-  [RTC.hours, part('hour')],
-  [RTC.weekday, { get: (time) => calendarFromSeconds(secondsFromCalendar(time)).weekday, set: (time) => time }],
-  [RTC.day, part('day')],
-  [RTC.month, part('month')],
-  [
-    RTC.year,
-    {
-      get: (time) => time.year % 100,
-      set: (time, value) => ({ ...time, year: time.year - (time.year % 100) + value }),
-    },
-  ],
-  [
-    RTC.century,
-    {
-      get: (time) => Math.floor(time.year / 100),
-      set: (time, value) => ({ ...time, year: value * 100 + (time.year % 100) }),
-    },
-  ],
-]);

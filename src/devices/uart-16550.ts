@@ -6,11 +6,12 @@
  * Not modelled: parity and framing errors (a host has none), DMA signalling, the alternate function register.
  */
 import { assert } from '../base/assert.ts';
-import type { Timer, VirtualClock } from '../base/clock.ts';
+import type { VirtualClock } from '../base/clock.ts';
 import type { StateSource, StateValue } from '../base/state.ts';
 import type { TraceBus, TraceChannel } from '../base/trace.ts';
 import type { MmioOps } from '../memory/mmio-ops.ts';
-import { FCR, FIFO_BYTES, IER, IIR, LCR_BREAK, LCR_DLAB, LSR, MCR, MSR, TRIGGER_BYTES } from './uart-registers.ts';
+import { UartReceiver } from './uart-receiver.ts';
+import { FCR, IER, IIR, LCR_BREAK, LCR_DLAB, LSR, MCR, MSR, TRIGGER_BYTES } from './uart-registers.ts';
 
 /** I/O port and IRQ of a PC's first serial port. */
 export const COM1 = { port: 0x3f8, irq: 4 } as const;
@@ -41,20 +42,15 @@ export class Uart16550 implements StateSource {
   readonly ops: MmioOps;
   readonly #options: UartOptions;
   readonly #transmitted: TraceChannel<'serial.transmitted'>;
-  readonly #timeout: Timer;
-  /** What the host sent and the receiver has not taken yet. */
-  readonly #queue: number[] = [];
-  readonly #fifo: number[] = [];
+  readonly #receiver: UartReceiver;
   #ier = 0;
   #lcr = 0;
   #mcr = 0;
   #scratch = 0;
   #divisor = RESET_DIVISOR;
   #fcr = 0;
-  #overrun = false;
   /** The driver has not been told yet that the transmitter is empty. */
   #transmitterPending = false;
-  #timedOut = false;
   #modemStatus: number = CONNECTED;
   #asserted = false;
 
@@ -62,10 +58,8 @@ export class Uart16550 implements StateSource {
     this.#options = options;
     this.name = options.name;
     this.#transmitted = options.trace.channel('serial.transmitted');
-    this.#timeout = options.clock.timer(`${options.name}/timeout`, () => {
-      this.#timedOut = this.#fifo.length > 0;
-      this.#update();
-    });
+    this.#receiver = new UartReceiver(options.clock, `${options.name}/timeout`, () => this.#update());
+    this.#updateTimeout();
     this.ops = {
       read: (offset) => this.#read(offset),
       write: (offset, _size, value) => this.#write(offset, value & 0xff),
@@ -75,16 +69,16 @@ export class Uart16550 implements StateSource {
 
   /** Bytes that the driver has not read yet, in the FIFO and in the host's queue. */
   get waiting(): number {
-    return this.#queue.length + this.#fifo.length;
+    return this.#receiver.waiting;
   }
 
   /** The host sends bytes; they wait without limit until the driver takes them. */
   receive(bytes: Iterable<number>): void {
     for (const byte of bytes) {
       assert(byte >= 0 && byte <= 0xff, 'the host sends bytes');
-      this.#queue.push(byte);
+      this.#receiver.enqueue(byte);
     }
-    this.#fill();
+    this.#receiver.fill();
     this.#update();
   }
 
@@ -94,35 +88,30 @@ export class Uart16550 implements StateSource {
   }
 
   reset(): void {
-    this.#fifo.length = 0;
     this.#ier = 0;
     this.#lcr = 0;
     this.#mcr = 0;
     this.#scratch = 0;
     this.#divisor = RESET_DIVISOR;
     this.#fcr = 0;
-    this.#overrun = false;
     this.#transmitterPending = false;
-    this.#timedOut = false;
     this.#modemStatus = CONNECTED;
-    this.#timeout.cancel();
-    this.#fill();
+    this.#updateTimeout();
+    this.#receiver.reset();
     this.#update();
   }
 
   save(): { readonly [field: string]: StateValue } {
     return {
-      queue: [...this.#queue],
-      fifo: [...this.#fifo],
+      receiver: this.#receiver.save(),
       registers: [this.#ier, this.#lcr, this.#mcr, this.#scratch, this.#divisor, this.#fcr, this.#modemStatus],
-      flags: [this.#overrun, this.#transmitterPending, this.#timedOut, this.#asserted],
-      timeout: this.#timeout.deadline,
+      transmitterPending: this.#transmitterPending,
+      asserted: this.#asserted,
     };
   }
 
   load(fields: { readonly [field: string]: StateValue }): void {
-    this.#queue.splice(0, this.#queue.length, ...(fields.queue as readonly number[]));
-    this.#fifo.splice(0, this.#fifo.length, ...(fields.fifo as readonly number[]));
+    this.#receiver.load(fields.receiver as { readonly [field: string]: StateValue });
     const registers = fields.registers as readonly number[];
     this.#ier = registers[0]!;
     this.#lcr = registers[1]!;
@@ -131,13 +120,8 @@ export class Uart16550 implements StateSource {
     this.#divisor = registers[4]!;
     this.#fcr = registers[5]!;
     this.#modemStatus = registers[6]!;
-    const flags = fields.flags as readonly boolean[];
-    this.#overrun = flags[0]!;
-    this.#transmitterPending = flags[1]!;
-    this.#timedOut = flags[2]!;
-    this.#asserted = flags[3]!;
-    if (typeof fields.timeout === 'number') this.#timeout.at(fields.timeout);
-    else this.#timeout.cancel();
+    this.#transmitterPending = fields.transmitterPending as boolean;
+    this.#asserted = fields.asserted as boolean;
   }
 
   get #fifosEnabled(): boolean {
@@ -174,11 +158,11 @@ export class Uart16550 implements StateSource {
     const latch = (this.#lcr & LCR_DLAB) !== 0;
     switch (offset) {
       case 0:
-        if (latch) this.#divisor = (this.#divisor & 0xff00) | value;
+        if (latch) this.#writeDivisor((this.#divisor & 0xff00) | value);
         else this.#send(value);
         break;
       case 1:
-        if (latch) this.#divisor = (this.#divisor & 0x00ff) | (value << 8);
+        if (latch) this.#writeDivisor((this.#divisor & 0x00ff) | (value << 8));
         else this.#writeInterruptEnable(value);
         break;
       case 2:
@@ -199,11 +183,7 @@ export class Uart16550 implements StateSource {
   }
 
   #readReceiver(): number {
-    const byte = this.#fifo.shift() ?? 0;
-    this.#timedOut = false;
-    this.#timeout.cancel();
-    this.#fill();
-    this.#armTimeout();
+    const byte = this.#receiver.read();
     this.#update();
     return byte;
   }
@@ -211,11 +191,16 @@ export class Uart16550 implements StateSource {
   #send(byte: number): void {
     this.#transmitterPending = true;
     if (this.#loop) {
-      this.#take(byte);
+      this.#receiver.take(byte);
       return;
     }
     if (this.#transmitted.active) this.#transmitted.emit({ device: this.name, byte });
     this.#options.transmit(byte);
+  }
+
+  #writeDivisor(value: number): void {
+    this.#divisor = value;
+    this.#updateTimeout();
   }
 
   #writeInterruptEnable(value: number): void {
@@ -230,28 +215,23 @@ export class Uart16550 implements StateSource {
     // The other bits count only while the enable bit is written as 1 (§8.5).
     const written = (value & 1) === 0 ? 0 : value;
     this.#fcr = FCR.afterGuestWrite(0, written);
-    if (toggled || FCR.has(written, 'clearReceiver')) {
-      this.#fifo.length = 0;
-      this.#timedOut = false;
-      this.#timeout.cancel();
-    }
     if (toggled || FCR.has(written, 'clearTransmitter')) this.#transmitterPending = true;
-    this.#fill();
-    this.#armTimeout();
+    this.#receiver.configure(this.#fifosEnabled, toggled || FCR.has(written, 'clearReceiver'));
   }
 
   #writeLineControl(value: number): void {
     const rose = (~this.#lcr & value & LCR_BREAK) !== 0;
     this.#lcr = value;
+    this.#updateTimeout();
     // In loop mode the break comes back as a zero byte (§8.8).
-    if (rose && this.#loop) this.#take(0);
+    if (rose && this.#loop) this.#receiver.take(0);
   }
 
   #writeModemControl(value: number): void {
     const wasLoop = this.#loop;
     this.#mcr = MCR.afterGuestWrite(0, value);
     if (wasLoop || this.#loop) this.#setModemLines(this.#loop ? this.#loopedLines : CONNECTED);
-    if (!this.#loop) this.#fill();
+    this.#receiver.connect(!this.#loop);
   }
 
   /** In loop mode the outputs come back as the inputs: RTS-CTS, DTR-DSR, OUT1-RI, OUT2-DCD (§8.8). */
@@ -279,9 +259,9 @@ export class Uart16550 implements StateSource {
     const status =
       LSR.transmitterHoldingEmpty |
       LSR.transmitterEmpty |
-      (this.#fifo.length > 0 ? LSR.dataReady : 0) |
-      (this.#overrun ? LSR.overrun : 0);
-    this.#overrun = false;
+      (this.#receiver.ready > 0 ? LSR.dataReady : 0) |
+      (this.#receiver.overrun ? LSR.overrun : 0);
+    this.#receiver.clearOverrun();
     this.#update();
     return status;
   }
@@ -305,10 +285,10 @@ export class Uart16550 implements StateSource {
 
   /** The cause with the highest priority. */
   get #source(): number {
-    if (IER.has(this.#ier, 'lineStatus') && this.#overrun) return IIR.lineStatus;
+    if (IER.has(this.#ier, 'lineStatus') && this.#receiver.overrun) return IIR.lineStatus;
     if (IER.has(this.#ier, 'receivedData')) {
-      if (this.#fifo.length >= this.#triggerBytes) return IIR.receivedData;
-      if (this.#timedOut) return IIR.timeout;
+      if (this.#receiver.ready >= this.#triggerBytes) return IIR.receivedData;
+      if (this.#receiver.timedOut) return IIR.timeout;
     }
     if (IER.has(this.#ier, 'transmitterEmpty') && this.#transmitterPending) return IIR.transmitterEmpty;
     if (IER.has(this.#ier, 'modemStatus') && (this.#modemStatus & 0x0f) !== 0) return IIR.modemStatus;
@@ -319,35 +299,10 @@ export class Uart16550 implements StateSource {
     return this.#fifosEnabled ? TRIGGER_BYTES[FCR.get(this.#fcr, 'trigger')]! : 1;
   }
 
-  /** A byte arrives at the receiver; one too many is an overrun. */
-  #take(byte: number): void {
-    const capacity = this.#fifosEnabled ? FIFO_BYTES : 1;
-    if (this.#fifo.length >= capacity) {
-      this.#overrun = true;
-      // Without FIFOs the new byte replaces the old one; with them it is lost (§8.4).
-      if (!this.#fifosEnabled) this.#fifo[0] = byte;
-      return;
-    }
-    this.#fifo.push(byte);
-    this.#armTimeout();
-  }
-
-  /** Takes from the host's queue what fits. In loop mode the line is cut off. */
-  #fill(): void {
-    const capacity = this.#fifosEnabled ? FIFO_BYTES : 1;
-    if (this.#loop) return;
-    const room = Math.min(capacity - this.#fifo.length, this.#queue.length);
-    if (room <= 0) return;
-    this.#fifo.push(...this.#queue.splice(0, room));
-    this.#armTimeout();
-  }
-
   /** Bytes below the trigger level raise the time-out after four character times (§8.11). */
-  #armTimeout(): void {
-    if (!this.#fifosEnabled || this.#fifo.length === 0) return;
+  #updateTimeout(): void {
     const bitsPerCharacter = 1 + 5 + (this.#lcr & 3) + (this.#lcr & 0x08 ? 1 : 0) + 1 + (this.#lcr & 0x04 ? 1 : 0);
-    const baud = Math.max(this.baud, 1);
-    this.#timeout.after(Math.round((4 * bitsPerCharacter * 1e9) / baud));
+    this.#receiver.timeoutNanoseconds = Math.round((4 * bitsPerCharacter * 1e9) / Math.max(this.baud, 1));
   }
 
   #update(): void {
