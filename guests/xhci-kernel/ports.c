@@ -35,7 +35,7 @@ static void reset_port(struct xhci *xhci, u32 port)
     volatile u32 *portsc = status_of(xhci, port);
     *portsc = (*portsc & PORTSC_KEPT) | PORTSC_CSC;
     *portsc = (*portsc & PORTSC_KEPT) | PORTSC_PR; // MISTAKE(port-05)
-    wait_for_bits(xhci, portsc, PORTSC_PRC, PORTSC_PRC, "the end of the port reset");
+    wait_for_bits(xhci, portsc, PORTSC_PRC, PORTSC_PRC, PORT_POLLS, "the end of the port reset");
     *portsc = (*portsc & PORTSC_KEPT) | PORTSC_PRC;
     spin(RESET_RECOVERY_MICROSECONDS);
 }

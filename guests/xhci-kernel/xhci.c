@@ -26,9 +26,9 @@ void give_up(const char *what)
     leave(EXIT_FAILURE);
 }
 
-void wait_for_bits(struct xhci *xhci, volatile u32 *reg, u32 mask, u32 value, const char *what)
+void wait_for_bits(struct xhci *xhci, volatile u32 *reg, u32 mask, u32 value, u32 polls, const char *what)
 {
-    for (u32 poll = 0; poll < REGISTER_POLLS || xhci->wait_for_ever; poll++) {
+    for (u32 poll = 0; poll < polls || xhci->wait_for_ever; poll++) {
         if ((*reg & mask) == value)
             return;
         spin(1);
@@ -76,7 +76,7 @@ static void take_from_firmware(struct xhci *xhci)
         u32 value = *at;
         if ((value & 0xff) == EXTENDED_CAPABILITY_LEGACY) {
             *at = value | OS_OWNED;
-            wait_for_bits(xhci, at, BIOS_OWNED, 0, "the firmware to let go");
+            wait_for_bits(xhci, at, BIOS_OWNED, 0, REGISTER_POLLS, "the firmware to let go");
             return;
         }
         offset = value >> 8 & 0xff;
@@ -87,7 +87,7 @@ static void take_from_firmware(struct xhci *xhci)
 static void halt(struct xhci *xhci)
 {
     volatile struct operational_registers *operational = xhci->operational;
-    wait_for_bits(xhci, &operational->usbsts, USBSTS_CNR, 0, "the controller to be ready");
+    wait_for_bits(xhci, &operational->usbsts, USBSTS_CNR, 0, REGISTER_POLLS, "the controller to be ready");
     operational->usbcmd &= ~USBCMD_RUN;
     if (IS(REG_01)) {
         /* Only bit 0 matters, so a byte will do. It does in C; it does not on the bus (5.1). */
@@ -96,14 +96,14 @@ static void halt(struct xhci *xhci)
                 return;
         give_up("timeout waiting for the controller to halt");
     }
-    wait_for_bits(xhci, &operational->usbsts, USBSTS_HCH, USBSTS_HCH, "the controller to halt");
+    wait_for_bits(xhci, &operational->usbsts, USBSTS_HCH, USBSTS_HCH, REGISTER_POLLS, "the controller to halt");
 }
 
 static void reset(struct xhci *xhci)
 {
     xhci->operational->usbcmd |= USBCMD_HCRST; // MISTAKE(init-04)
-    wait_for_bits(xhci, &xhci->operational->usbcmd, USBCMD_HCRST, 0, "the reset to end");
-    wait_for_bits(xhci, &xhci->operational->usbsts, USBSTS_CNR, 0, "the controller to be ready");
+    wait_for_bits(xhci, &xhci->operational->usbcmd, USBCMD_HCRST, 0, REGISTER_POLLS, "the reset to end");
+    wait_for_bits(xhci, &xhci->operational->usbsts, USBSTS_CNR, 0, REGISTER_POLLS, "the controller to be ready");
 }
 
 static void program_slots(struct xhci *xhci)
@@ -246,7 +246,7 @@ static void run(struct xhci *xhci)
     if (IS(INIT_11))
         xhci->doorbells[0] = 0; // MISTAKE(init-11)
     xhci->operational->usbcmd |= USBCMD_RUN; // MISTAKE(init-05, init-05-crcr, init-08-zero, dma-13)
-    wait_for_bits(xhci, &xhci->operational->usbsts, USBSTS_HCH, 0, "the controller to run");
+    wait_for_bits(xhci, &xhci->operational->usbsts, USBSTS_HCH, 0, REGISTER_POLLS, "the controller to run");
 }
 
 static void give_pointers(struct xhci *xhci)

@@ -59,7 +59,8 @@ void xhci_bring_up(struct xhci *xhci);
 void give_up(const char *what) __attribute__((noreturn));
 /* Busy-waits about this many microseconds, at about a thousand instructions each. */
 void spin(u32 microseconds);
-void wait_for_bits(struct xhci *xhci, volatile u32 *reg, u32 mask, u32 value, const char *what);
+/* Waits until the register's bits in `mask` equal `value`. Gives up after `polls`. */
+void wait_for_bits(struct xhci *xhci, volatile u32 *reg, u32 mask, u32 value, u32 polls, const char *what);
 
 /* events.c */
 /* Waits for an event of `type`; of the TRB at `pointer`, unless that is 0. Consumes and reports others. */
@@ -84,6 +85,7 @@ u32 port_enable_first(struct xhci *xhci, u32 *speed);
 /* device.c */
 void device_enumerate(struct xhci *xhci, u32 port, u32 speed);
 
-#define COMMAND_POLLS 20000
-#define REGISTER_POLLS 50000
-#define PORT_POLLS 100000
+/* Polls, each about a microsecond apart, before the driver gives up. */
+#define COMMAND_POLLS 10000
+#define REGISTER_POLLS 20000
+#define PORT_POLLS 100000 /* a reset alone takes 50 ms (USB 2.0 section 7.1.7.5, TDRSTR) */

@@ -19,7 +19,7 @@ export interface ReportedFinding {
 
 export interface Report {
   readonly schema: string;
-  readonly outcome: { readonly kind: string; readonly exitCode?: number };
+  readonly outcome: { readonly kind: string; readonly text: string };
   readonly findings: readonly ReportedFinding[];
 }
 

@@ -8,7 +8,7 @@ describe('the fault kernel', { timeout: TIMEOUT }, () => {
     const { serial, report } = await run(named('fault'), ['--append', word]);
     expect(serial).toContain(`exception ${vector} `);
     expect(serial).toMatch(says);
-    expect(report.outcome).toMatchObject({ kind: 'exited', exitCode: 37 });
+    expect(report.outcome).toMatchObject({ kind: 'exited', text: expect.stringContaining('status 37') });
   });
 
   it('crashes on a triple fault', async () => {
@@ -27,7 +27,7 @@ describe('the bench kernel', { timeout: TIMEOUT }, () => {
   it('computes what the host computes', async () => {
     const { serial, report } = await run(named('bench'), ['--append', WORKLOADS]);
     expect(serial).toContain(WORKLOAD_SUMS);
-    expect(report.outcome).toMatchObject({ kind: 'exited', exitCode: 33 });
+    expect(report.outcome).toMatchObject({ kind: 'exited', text: expect.stringContaining('status 33') });
     expect(report.findings).toEqual([]);
   });
 });
