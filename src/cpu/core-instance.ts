@@ -10,6 +10,7 @@ import {
   RAM_BASE,
   RAM_END,
   SHADOW_DELTA,
+  SPACE_COUNT,
   TRACK_WRITERS,
   VCPU_AREA,
   VCPU_AREA_SIZE,
@@ -112,6 +113,8 @@ export class CoreInstance {
     this.setWord(RAM_END, this.ramEnd);
     this.setWord(SHADOW_DELTA, shadow - this.ramBase / 2);
     this.setWord(TRACK_WRITERS, size.trackWriters ? 1 : 0);
+    // Index 0 means "not known".
+    this.setWord(SPACE_COUNT, 1);
   }
 
   /** Index of the processor whose state stands in place. */

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { gpa } from '../base/address.ts';
 import { type Assembler, R15, RAX, RBX, RCX } from './testing/assembler.ts';
 import { frameBelow } from './testing/frames.ts';
 import { AT, BOOT_INSTRUCTIONS, LongModeMachine, P, SELECTOR, TestMachine, W, WINDOW } from './testing/test-machine.ts';
-import { gpa } from '../base/address.ts';
 
 const IF = 0x200;
 
@@ -135,7 +135,11 @@ describe('double and triple faults (SDM Vol. 3A 6.15, vector 8)', () => {
     // The page fault's own gate is missing: #GP while delivering #PF.
     const { machine, code } = boot(
       (m) => m.haltingHandler(8, { ist: 1 }),
-      (asm) => asm.mov(RBX, WINDOW + 0x10).label('bad').load(RAX, RBX),
+      (asm) =>
+        asm
+          .mov(RBX, WINDOW + 0x10)
+          .label('bad')
+          .load(RAX, RBX),
     );
     expect(machine.processor.run(1000)).toBe('halted');
     const frame = frameBelow(machine, AT.stackIst1, true);
@@ -150,7 +154,11 @@ describe('double and triple faults (SDM Vol. 3A 6.15, vector 8)', () => {
         m.haltingHandler(14);
         m.haltingHandler(8, { ist: 1 });
       },
-      (code) => code.mov(4, WINDOW + 0x1000).mov(RBX, WINDOW + 0x1_0000).load(RAX, RBX),
+      (code) =>
+        code
+          .mov(4, WINDOW + 0x1000)
+          .mov(RBX, WINDOW + 0x1_0000)
+          .load(RAX, RBX),
     );
     expect(machine.processor.run(1000)).toBe('halted');
     expect(frameBelow(machine, AT.stackIst1, true).error).toBe(0n);
@@ -307,7 +315,11 @@ describe('external interrupts', () => {
   it('reports each delivery, with the address a page fault had', () => {
     const { machine, code } = boot(
       (m) => m.haltingHandler(14),
-      (asm) => asm.mov(RBX, WINDOW + 8).label('bad').load(RAX, RBX),
+      (asm) =>
+        asm
+          .mov(RBX, WINDOW + 8)
+          .label('bad')
+          .load(RAX, RBX),
     );
     const facts: unknown[] = [];
     machine.trace.on('cpu.interrupt', (fact) => facts.push(fact));

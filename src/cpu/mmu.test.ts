@@ -11,7 +11,10 @@ const enable = {
     code.bytes(0xb9, 0x80, 0, 0, 0xc0, 0x0f, 0x32, 0x0d, 0, 8, 0, 0, 0x0f, 0x30),
   cr4: (code: Assembler, bits: number) =>
     // mov rax, cr4; or rax, imm32; mov cr4, rax
-    code.bytes(0x0f, 0x20, 0xe0, 0x48, 0x0d).bytes(bits & 255, (bits >> 8) & 255, (bits >> 16) & 255, 0).bytes(0x0f, 0x22, 0xe0),
+    code
+      .bytes(0x0f, 0x20, 0xe0, 0x48, 0x0d)
+      .bytes(bits & 255, (bits >> 8) & 255, (bits >> 16) & 255, 0)
+      .bytes(0x0f, 0x22, 0xe0),
   writeProtectOff: (code: Assembler) =>
     // mov rax, cr0; btr rax, 16; mov cr0, rax
     code.bytes(0x0f, 0x20, 0xc0, 0x48, 0x0f, 0xba, 0xf0, 16, 0x0f, 0x22, 0xc0),
@@ -53,7 +56,11 @@ describe('page fault error codes (SDM Vol. 3A 4.7)', () => {
   it('0: supervisor read of a page that is not present', () => {
     const fault = pageFault(
       () => {},
-      (code) => code.mov(RBX, PAGE0 + 0x123).label('here').load(RAX, RBX),
+      (code) =>
+        code
+          .mov(RBX, PAGE0 + 0x123)
+          .label('here')
+          .load(RAX, RBX),
     );
     expect(fault.error).toBe(0n);
     expect(fault.cr2).toBe(BigInt(PAGE0 + 0x123));
@@ -62,7 +69,12 @@ describe('page fault error codes (SDM Vol. 3A 4.7)', () => {
   });
 
   it('2: supervisor write of a page that is not present; 3: of a read-only page with CR0.WP', () => {
-    expect(pageFault(() => {}, (code) => code.mov(RBX, PAGE0).store(RBX, 8, RAX)).error).toBe(2n);
+    expect(
+      pageFault(
+        () => {},
+        (code) => code.mov(RBX, PAGE0).store(RBX, 8, RAX),
+      ).error,
+    ).toBe(2n);
     expect(
       pageFault(
         (machine) => machine.map(0, AT.data, P | U),
@@ -177,7 +189,10 @@ describe('translation', () => {
     machine.boot((code) => {
       code.mov(RBX, gigabyte + BigInt(AT.data)).load(RAX, RBX);
       // Now a 2 MiB page elsewhere: the 1 GiB entry becomes a page directory at 0x5000.
-      code.mov(RDX, AT.pdpt + 8).mov(R8, 0x5000n | P | W).store(RDX, 0, R8);
+      code
+        .mov(RDX, AT.pdpt + 8)
+        .mov(R8, 0x5000n | P | W)
+        .store(RDX, 0, R8);
       // invlpg of another page of the same gigabyte
       code.mov(RDX, gigabyte).bytes(0x0f, 0x01, 0x3a).load(RCX, RBX).hlt();
     });
@@ -229,7 +244,12 @@ describe('accesses that cross a page', () => {
     const machine = new LongModeMachine();
     mapped(machine);
     machine.boot((code) => {
-      code.mov(RBX, PAGE1 - 3).mov(RAX, 0x1122_3344_5566_7788n).store(RBX, 0, RAX).load(RCX, RBX).hlt();
+      code
+        .mov(RBX, PAGE1 - 3)
+        .mov(RAX, 0x1122_3344_5566_7788n)
+        .store(RBX, 0, RAX)
+        .load(RCX, RBX)
+        .hlt();
     });
     expect(machine.processor.run(1000)).toBe('halted');
     expect(machine.reg('rcx')).toBe(0x1122_3344_5566_7788n);
@@ -240,7 +260,11 @@ describe('accesses that cross a page', () => {
   it('writes nothing when the second page faults, and CR2 is the second page’s first byte', () => {
     const fault = pageFault(
       (machine) => machine.map(0, AT.data, P | W),
-      (code) => code.mov(RBX, PAGE1 - 4).mov(RAX, ~0n).store(RBX, 0, RAX),
+      (code) =>
+        code
+          .mov(RBX, PAGE1 - 4)
+          .mov(RAX, ~0n)
+          .store(RBX, 0, RAX),
     );
     expect(fault.error).toBe(2n);
     expect(fault.cr2).toBe(BigInt(PAGE1));
@@ -253,7 +277,12 @@ describe('accesses that cross a page', () => {
     machine.map(1, MMIO, P | W);
     machine.onMmioRead = () => 0xaabbn;
     machine.boot((code) => {
-      code.mov(RBX, PAGE1 - 2).mov(RAX, 0x4433_2211n).store(RBX, 0, RAX, 4).load(RCX, RBX, 0, 4).hlt();
+      code
+        .mov(RBX, PAGE1 - 2)
+        .mov(RAX, 0x4433_2211n)
+        .store(RBX, 0, RAX, 4)
+        .load(RCX, RBX, 0, 4)
+        .hlt();
     });
     expect(machine.processor.run(1000)).toBe('halted');
     expect(machine.mmio).toEqual([
@@ -276,7 +305,14 @@ describe('MMIO', () => {
     };
     machine.onMmioWrite = note;
     const code = machine.boot((asm) => {
-      asm.mov(RBX, PAGE0 + 0x18).nop(3).label('read').load(RAX, RBX).label('write').store(RBX, 8, RAX, 4).hlt();
+      asm
+        .mov(RBX, PAGE0 + 0x18)
+        .nop(3)
+        .label('read')
+        .load(RAX, RBX)
+        .label('write')
+        .store(RBX, 8, RAX, 4)
+        .hlt();
     });
     expect(machine.processor.run(1000)).toBe('halted');
     expect(machine.reg('rax')).toBe(0x8877_6655_4433_2211n);
