@@ -1,5 +1,6 @@
 /** One run from the image to the exit status; `run`, `demo` and the QEMU form differ only in what they ask for. */
 import { inflateSync } from 'node:zlib';
+import type { TraceBus } from '../base/trace.ts';
 import type { Outcome } from '../machine/outcome.ts';
 import { ConsoleOutput } from './console-output.ts';
 import { EXIT } from './exit-codes.ts';
@@ -24,8 +25,15 @@ export interface Execution {
   /** No progress line and no report on stderr; files are written all the same. */
   readonly quiet: boolean;
   readonly exitCode: (outcome: Outcome, errors: number) => number;
-  /** Called before the first instruction, to listen; returns what to do after the last. */
-  readonly attach?: (session: Session, files: OutputFiles) => () => void;
+  /** Called before the machine is built, to listen; returns what to do after the last instruction. */
+  readonly attach?: (context: AttachContext) => () => void;
+}
+
+export interface AttachContext {
+  readonly trace: TraceBus;
+  readonly files: OutputFiles;
+  /** `undefined` while the machine is being built. */
+  readonly session: () => Session | undefined;
 }
 
 export interface ExecutionResult {
@@ -101,7 +109,12 @@ async function executeWith(
     outputs.push(output);
     return output.put;
   };
-  const opened = services.open(execution.spec, {
+  let running: Session | undefined;
+  let detach: (() => void) | undefined;
+  const opened = await services.open(execution.spec, {
+    listen: (trace) => {
+      detach = execution.attach?.({ trace, files, session: () => running });
+    },
     serial: guestOutput(execution.serial),
     debugConsole: execution.debugConsole === undefined ? undefined : guestOutput(execution.debugConsole),
     readSource: (path) => readQuietly(host, path),
@@ -109,7 +122,7 @@ async function executeWith(
   });
   if (!opened.ok) throw new UsageError(`${execution.spec.image.path}: ${opened.problem}`, opened.hint);
   const { session } = opened;
-  const detach = execution.attach?.(session, files);
+  running = session;
   const outcome = await runToEnd(session, host, execution.limits, outputs, progress);
   progress.clear();
   detach?.();

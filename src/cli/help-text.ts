@@ -54,8 +54,8 @@ const QEMU = `dmascope qemu-system-x86_64 FLAGS...: the command line that you ha
   dmascope qemu-system-x86_64 -M q35 -kernel kernel.elf -dmascope report=report.json,personality=spec
 
 A flag that is not supported is named and refused with exit 2; -help lists those that are. The controller behaves as
-QEMU's unless -dmascope personality=NAME says otherwise. The exit status is QEMU's: isa-debug-exit's value << 1 | 1, or 0.
-Where QEMU would go on for ever (a hang, a limit of -dmascope) it is 4.
+QEMU's unless -dmascope personality=NAME says otherwise. The exit status is QEMU's: isa-debug-exit's value << 1 | 1,
+or 0. Where QEMU would go on for ever (a hang, a limit of -dmascope) it is 4.
 `;
 
 const DEMO = `dmascope demo [NAME] [--list]: play a guest that comes with dmascope

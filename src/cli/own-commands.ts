@@ -1,7 +1,7 @@
 /** Our own commands and their flags; Stricli reads them, we say what went wrong. */
 import { buildApplication, buildCommand, buildRouteMap, type CommandContext, run } from '@stricli/core';
 import { type DemoFlags, runDemo } from './commands/demo.ts';
-import { explain } from './commands/explain.ts';
+import { type ExplainFlags, explain } from './commands/explain.ts';
 import { CONTROLLERS, type RunFlags, runImage, USB_DEVICES } from './commands/run.ts';
 import type { Host } from './host.ts';
 import { parseCount, parseDuration } from './quantities.ts';
@@ -66,16 +66,17 @@ const demoCommand = buildCommand<DemoFlags, [string?], Context>({
   },
 });
 
-const explainCommand = buildCommand<Record<never, never>, [string?], Context>({
+const explainCommand = buildCommand<ExplainFlags, [string?], Context>({
   docs: { brief: 'What a finding means' },
   parameters: {
+    flags: { color },
     positional: {
       kind: 'tuple',
       parameters: [{ parse: text, placeholder: 'CODE', optional: true, brief: 'Code or name of the finding' }],
     },
   },
-  func(_, code) {
-    return this.perform(() => explain(this.host, this.services, code));
+  func(flags, code) {
+    return this.perform(() => explain(this.host, flags, code));
   },
 });
 
@@ -94,7 +95,11 @@ export async function runOwnCommand(host: Host, services: Services, args: readon
   let exitCode: number | undefined;
   let failure: { readonly error: unknown } | undefined;
   let complaint = '';
-  const collect = { write: (words: string) => void (complaint += words) };
+  const collect = {
+    write: (words: string) => {
+      complaint += words;
+    },
+  };
   await run(application, args, {
     process: { stdout: collect, stderr: collect, env: {} },
     host,

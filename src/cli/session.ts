@@ -21,8 +21,10 @@ export interface SessionSpec {
   readonly trackWriters: boolean;
 }
 
-/** Where the guest's output goes. */
+/** Where the guest's output goes, and what the machine asks of its host. */
 export interface SessionPorts {
+  /** Called with the machine's trace bus before its first part is built, so that power-on is heard too. */
+  readonly listen?: (trace: TraceBus) => void;
   readonly serial: (byte: number) => void;
   /** The debug console, port 0xe9; absent, the port does not exist. */
   readonly debugConsole: ((byte: number) => void) | undefined;
@@ -58,7 +60,6 @@ export interface Report {
 }
 
 export interface Session {
-  readonly trace: TraceBus;
   /** Instructions executed since power-on. */
   readonly instructions: number;
   /** Nanoseconds of guest time since power-on. */
@@ -79,25 +80,11 @@ export type OpenedSession =
   /** The image or a device is not what the board can take. */
   | { readonly ok: false; readonly problem: string; readonly hint: string };
 
-export type OpenSession = (spec: SessionSpec, ports: SessionPorts) => OpenedSession;
-
-/** One rule, for `dmascope explain`. */
-export interface RulePage {
-  /** `DMA-01`. */
-  readonly code: string;
-  /** `dma/virtual-address`. */
-  readonly id: string;
-  readonly catalogue: readonly string[];
-  readonly severity: string;
-  readonly summary: string;
-  /** The page as Markdown, for a terminal. */
-  readonly text: string;
-}
+export type OpenSession = (spec: SessionSpec, ports: SessionPorts) => OpenedSession | Promise<OpenedSession>;
 
 /** Everything below the CLI. */
 export interface Services {
   readonly open: OpenSession;
   readonly personalities: readonly { readonly name: string; readonly title: string }[];
   readonly cpuModels: readonly string[];
-  readonly rules: () => readonly RulePage[];
 }

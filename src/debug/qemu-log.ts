@@ -23,8 +23,8 @@ export interface QemuLogOptions {
   readonly write: (text: string) => void;
   /** Where QEMU's warnings go, which it prints whatever `-d` says (default: `write`). */
   readonly warn?: (text: string) => void;
-  /** Registers of the running processor, for `int` and `cpu_reset`. */
-  readonly registers?: () => RegisterView;
+  /** Registers of the running processor, for `int` and `cpu_reset`; `undefined` while there is none. */
+  readonly registers?: () => RegisterView | undefined;
   /** For `in_asm`; without it the item prints nothing. */
   readonly disassemble?: Disassembler;
   /** `-msg timestamp=on`: what stands before the colon, for example `1@0.000123`. */

@@ -4,10 +4,10 @@ import { attachQemuLog } from '../../debug/qemu-log.ts';
 import { TRACE_EVENT_NAMES } from '../../debug/trace-lines.ts';
 import type { Outcome } from '../../machine/outcome.ts';
 import { createDisassembler } from '../disassembler.ts';
-import { execute, type GuestOutput, type OutputFiles, readInput } from '../execution.ts';
+import { type AttachContext, execute, type GuestOutput, readInput } from '../execution.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Host } from '../host.ts';
-import type { Services, Session } from '../session.ts';
+import type { Services } from '../session.ts';
 import { readSymbolsOption } from '../symbols-option.ts';
 import { Talk } from '../talk.ts';
 import { readQemuArguments } from './arguments.ts';
@@ -48,7 +48,7 @@ export async function runQemuForm(host: Host, services: Services, args: readonly
     json: false,
     quiet: false,
     exitCode: qemuExitCode,
-    attach: (session, files) => attachLog(session, files, host, configuration),
+    attach: (context) => attachLog(context, host, configuration),
   });
   return result.exitCode;
 }
@@ -66,19 +66,19 @@ function target(character: CharacterTarget): GuestOutput {
 }
 
 /** The log is written as it arises: with stderr as its target it interleaves with nothing of ours until the end. */
-function attachLog(session: Session, files: OutputFiles, host: Host, configuration: QemuConfiguration): () => void {
+function attachLog({ trace, files, session }: AttachContext, host: Host, configuration: QemuConfiguration): () => void {
   const { logItems, tracePatterns, logFile, timestamps } = configuration;
   const file = logFile === undefined ? undefined : files.create(logFile.replaceAll('%d', '1'));
   return attachQemuLog({
-    trace: session.trace,
+    trace,
     items: logItems,
     patterns: tracePatterns,
     write: (text) => (file ?? host.err).write(text),
     warn: (text) => host.err.write(text),
-    registers: () => session.registers(),
+    registers: () => session()?.registers(),
     ...(logItems.has('in_asm') ? { disassemble: createDisassembler() } : {}),
     // QEMU prints its process id and the host's clock; a run that repeats has guest time and process 1.
-    ...(timestamps ? { timestamp: () => `1@${(session.time / 1e9).toFixed(6)}` } : {}),
+    ...(timestamps ? { timestamp: () => `1@${((session()?.time ?? 0) / 1e9).toFixed(6)}` } : {}),
   });
 }
 

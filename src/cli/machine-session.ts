@@ -1,0 +1,129 @@
+/** The machine and its diagnosis behind the session that the commands run. */
+import { gva, hex } from '../base/address.ts';
+import { TraceBus } from '../base/trace.ts';
+import { ANSI, type Diagnosis, DiagnosisEngine, PLAIN, renderJson, renderText } from '../diagnosis/index.ts';
+import { MachineView } from '../diagnosis/machine-view.ts';
+import { createQ35 } from '../machine/boards/q35.ts';
+import { Machine } from '../machine/machine.ts';
+import type { Outcome } from '../machine/outcome.ts';
+import { SymbolTable } from '../symbols/symbol-table.ts';
+import type { Ending, OpenedSession, Report, Session, SessionPorts, SessionSpec } from './session.ts';
+
+/** Builds a q35 board, loads the image and starts listening. */
+export function openMachine(spec: SessionSpec, ports: SessionPorts): OpenedSession {
+  const trace = new TraceBus();
+  ports.listen?.(trace);
+  const machine = createQ35({
+    ramBytes: spec.ramBytes,
+    cpuModel: spec.cpuModel,
+    personality: spec.personality,
+    devices: spec.devices,
+    trackWriters: spec.trackWriters,
+    trace,
+    serialOutput: ports.serial,
+    debugOutput: ports.debugConsole,
+  });
+  if (!(machine instanceof Machine)) return { ok: false, problem: machine.problem, hint: machine.hint };
+  const { initrd } = spec;
+  const loaded = machine.load(spec.image.bytes, {
+    commandLine: spec.append,
+    imageName: spec.image.path,
+    modules: initrd === undefined ? [] : [{ name: initrd.path, bytes: initrd.bytes, commandLine: initrd.path }],
+  });
+  if ('problem' in loaded) return { ok: false, problem: loaded.problem, hint: loaded.hint };
+  const symbols = readSymbols(spec, ports);
+  const decoder = new TextDecoder();
+  const view = new MachineView(machine, {
+    symbols,
+    readSource: (path) => {
+      const bytes = ports.readSource(path);
+      return bytes === undefined ? undefined : decoder.decode(bytes);
+    },
+  });
+  const engine = new DiagnosisEngine({ view });
+  engine.attach(trace);
+  return { ok: true, session: new MachineSession(machine, engine, symbols) };
+}
+
+/** From the file given for it, else from the image; `undefined` when neither is an ELF file. */
+function readSymbols(spec: SessionSpec, ports: SessionPorts): SymbolTable | undefined {
+  const source = spec.symbols ?? { ...spec.image, bias: 0n };
+  const module = source.path.replace(/^.*[\\/]/, '');
+  const read = SymbolTable.read(source.bytes, { module, bias: source.bias, inflate: ports.inflate });
+  return read.ok ? read.value : undefined;
+}
+
+class MachineSession implements Session {
+  readonly #machine: Machine;
+  readonly #engine: DiagnosisEngine;
+  readonly #symbols: SymbolTable | undefined;
+
+  constructor(machine: Machine, engine: DiagnosisEngine, symbols: SymbolTable | undefined) {
+    this.#machine = machine;
+    this.#engine = engine;
+    this.#symbols = symbols;
+  }
+
+  get instructions(): number {
+    return this.#machine.processor.instructions;
+  }
+
+  get time(): number {
+    return this.#machine.clock.now();
+  }
+
+  get findings(): number {
+    return this.#engine.findings.length;
+  }
+
+  registers() {
+    return this.#machine.processor.registers();
+  }
+
+  run(limits: { readonly maxInstructions?: number; readonly maxTime?: number }): Outcome {
+    return this.#machine.run(limits);
+  }
+
+  describeCode(pc: bigint): string {
+    const address = gva(pc);
+    const symbol = this.#symbols?.symbolAt(address);
+    if (symbol === undefined) return hex(pc);
+    const place = this.#symbols?.locationOf(address);
+    const where = place === undefined ? '' : ` (${place.file.replace(/^.*\//, '')}:${place.line})`;
+    return `${symbol.name}+${hex(symbol.offset)}${where}`;
+  }
+
+  conclude(outcome: Outcome): Report {
+    const { time, instructions } = this;
+    return new DiagnosisReport(this.#engine.finish({ kind: outcome.kind, text: '', time, instruction: instructions }));
+  }
+}
+
+class DiagnosisReport implements Report {
+  readonly #diagnosis: Diagnosis;
+
+  constructor(diagnosis: Diagnosis) {
+    this.#diagnosis = diagnosis;
+  }
+
+  get errors(): number {
+    return this.#diagnosis.findings.filter((finding) => finding.severity === 'error').length;
+  }
+
+  get roots(): number {
+    return this.#diagnosis.roots.length;
+  }
+
+  text(ending: Ending, { color, columns }: { readonly color: boolean; readonly columns: number | undefined }): string {
+    const width = columns === undefined ? {} : { width: columns };
+    return renderText(this.#ended(ending), { palette: color ? ANSI : PLAIN, ...width });
+  }
+
+  json(ending: Ending): string {
+    return renderJson(this.#ended(ending));
+  }
+
+  #ended(ending: Ending): Diagnosis {
+    return { ...this.#diagnosis, outcome: { ...this.#diagnosis.outcome, ...ending } };
+  }
+}

@@ -1,0 +1,296 @@
+import { describe, expect, it } from 'vitest';
+import { bus } from '../../base/address.ts';
+import type { TraceBus } from '../../base/trace.ts';
+import { dmascope, FakeHost, type Script } from '../testing/fake-host.ts';
+import { parseOptionList } from './option-list.ts';
+import { QEMU_OPTIONS, UNSUPPORTED_OPTIONS } from './options.ts';
+
+const BASE = ['qemu-system-x86_64', '-M', 'q35', '-kernel', 'kernel.elf'];
+
+function qemu(flags: readonly string[], script: Script = {}, host = new FakeHost()) {
+  host.files.set('initrd.img', 'module');
+  return dmascope([...BASE, ...flags], [script], host);
+}
+
+describe('the ways to write it', () => {
+  it.each([
+    [['qemu-system-x86_64']],
+    [['/usr/bin/qemu-system-x86_64']],
+    [['qemu']],
+    [['qemu', '--', 'qemu-system-x86_64']],
+    [['qemu', 'qemu-system-x86_64']],
+  ])('%j', async (start) => {
+    const { exitCode, spec } = await dmascope([...start, '-M', 'q35', '-kernel', 'kernel.elf']);
+    expect(exitCode).toBe(33);
+    expect(spec).toMatchObject({ personality: 'qemu', ramBytes: 128 * 2 ** 20, cpuModel: 'qemu64', devices: [] });
+  });
+
+  it('takes two dashes for one', async () => {
+    const { spec } = await qemu(['--m', '256', '--append', 'x']);
+    expect(spec).toMatchObject({ ramBytes: 256 * 2 ** 20, append: 'x' });
+  });
+});
+
+describe('flags that are honoured', () => {
+  it.each<[string[], object]>([
+    [['-m', '512M'], { ramBytes: 512 * 2 ** 20 }],
+    [['-m', '512'], { ramBytes: 512 * 2 ** 20 }],
+    [['-m', 'size=1G'], { ramBytes: 2 ** 30 }],
+    [['-machine', 'q35,accel=tcg'], {}],
+    [['-machine', 'type=pc-q35-7.2'], {}],
+    [['-accel', 'tcg'], {}],
+    [['-smp', '1'], {}],
+    [['-cpu', 'max'], { cpuModel: 'max' }],
+    [['-cpu', 'qemu64-v1'], { cpuModel: 'qemu64' }],
+    [['-append', 'a,b=c d'], { append: 'a,b=c d' }],
+    [['-nodefaults', '-no-reboot', '-no-user-config', '-display', 'none', '-vga', 'none'], {}],
+    [['-monitor', 'none', '-parallel', 'none', '-net', 'none', '-nic', 'none', '-name', 'guest'], {}],
+    [['-dmascope', 'personality=spec'], { personality: 'spec' }],
+  ])('%j', async (flags, expected) => {
+    const { exitCode, spec, err } = await qemu(flags);
+    expect(err).not.toContain('error');
+    expect(exitCode).toBe(33);
+    expect(spec).toMatchObject(expected);
+  });
+
+  it('-initrd', async () => {
+    expect((await qemu(['-initrd', 'initrd.img'])).spec?.initrd?.path).toBe('initrd.img');
+  });
+
+  it.each<[string[], object[]]>([
+    [['-device', 'qemu-xhci'], [{ kind: 'qemu-xhci' }]],
+    [['-device', 'qemu-xhci,id=x,addr=3,bus=pcie.0'], [{ kind: 'qemu-xhci', id: 'x', slot: 3 }]],
+    [['-device', 'qemu-xhci,addr=0x1e.0,p2=8,p3=2'], [{ kind: 'qemu-xhci', slot: 30, usb2Ports: 8, usb3Ports: 2 }]],
+    [['-device', 'driver=nec-usb-xhci,intrs=4,slots=32'], [{ kind: 'nec-usb-xhci', interrupters: 4, slots: 32 }]],
+    [['-device', 'isa-debug-exit'], [{ kind: 'isa-debug-exit', port: 0x501, size: 2 }]],
+    [['-device', 'isa-debug-exit,iobase=0xf4,iosize=0x04'], [{ kind: 'isa-debug-exit', port: 0xf4, size: 4 }]],
+    [
+      ['-device', 'qemu-xhci,id=x', '-device', 'usb-kbd,bus=x.0,port=2,id=k'],
+      [
+        { kind: 'qemu-xhci', id: 'x' },
+        { kind: 'usb-kbd', id: 'k', bus: 'x.0', port: 2 },
+      ],
+    ],
+  ])('%j', async (flags, devices) => {
+    expect((await qemu(flags)).spec?.devices).toEqual(devices);
+  });
+
+  it('says which board it is when none is named', async () => {
+    const { err } = await dmascope(['qemu-system-x86_64', '-kernel', 'kernel.elf']);
+    expect(err).toContain("note: no -M: QEMU would build its default board 'pc'; this is a q35");
+    expect((await qemu([])).err).not.toContain('note');
+  });
+});
+
+describe('flags that are not honoured are named and refused with exit 2', () => {
+  it.each<[string[], string]>([
+    [['-kernl', 'x'], '-kernl is not supported by dmascope (did you mean "kernel"?)'],
+    [['-drve', 'x'], '-drve is not supported by dmascope'],
+    [['-enable-kvm'], '-enable-kvm is not supported: dmascope emulates every instruction itself'],
+    [['-s'], '-s is not supported: the gdb stub'],
+    [['-S'], '-S is not supported'],
+    [['-bios', 'x'], '-bios is not supported: firmware'],
+    [['-drive', 'file=x'], '-drive is not supported: disks'],
+    [['disk.img'], 'disk.img: disk images are not supported yet'],
+    [['-'], '-: disk images'],
+    [['-M', 'pc'], '-M pc: the machine "pc" is not supported'],
+    [['-M', 'q35,accel=kvm'], 'the accelerator "kvm" is not supported'],
+    [['-M', 'q35,smm=off'], 'the machine property "smm" is not supported'],
+    [['-accel', 'kvm'], '-accel kvm: dmascope emulates every instruction itself'],
+    [['-smp', '4'], '-smp 4: more than one processor is not supported yet'],
+    [['-cpu', 'host'], '-cpu host: the CPU model "host" is not supported'],
+    [['-cpu', 'qemu64,+x2apic'], 'the CPU feature "+x2apic" cannot be switched'],
+    [['-m', '128X'], '"128X" is not a size of memory'],
+    [['-m', '512,slots=2'], '-m 512,slots=2: "slots" is not supported'],
+    [['-display', 'gtk'], '-display gtk: there is no display'],
+    [['-monitor', 'stdio'], '-monitor stdio: the monitor is not supported yet'],
+    [['-serial', 'pty'], '-serial pty: this character device is not supported'],
+    [['-serial', 'stdio', '-serial', 'file:x'], 'a second serial port is not supported yet'],
+    [['-serial', 'stdio', '-debugcon', 'stdio'], 'cannot use stdio by multiple character devices'],
+    [['-device', 'usb-kdb'], '"usb-kdb" is not supported by dmascope (did you mean "usb-kbd"?)'],
+    [['-device', 'virtio-net'], 'devices that are: qemu-xhci, nec-usb-xhci, usb-kbd, isa-debug-exit'],
+    [['-device', 'usb-kbd'], "no 'usb-bus' bus found"],
+    [['-device', 'qemu-xhci,id=x', '-device', 'usb-kbd,bus=y.0'], "bus 'y.0' not found"],
+    [['-device', 'qemu-xhci,p4=2'], 'the property "qemu-xhci.p4" is not supported (did you mean "p2"?)'],
+    [['-device', 'qemu-xhci,intrs=2'], 'the property "qemu-xhci.intrs" is not supported'],
+    [['-device', 'qemu-xhci,p2=16'], '"16" is not a value for "qemu-xhci.p2"'],
+    [['-device', 'qemu-xhci,addr=1f'], '"1f" is not a value for "qemu-xhci.addr"'],
+    [['-device', 'qemu-xhci,msix=off'], '"off" is not a value for "qemu-xhci.msix"'],
+    [['-device', 'qemu-xhci,constructor=1'], 'the property "qemu-xhci.constructor" is not supported'],
+    [['-d', 'guest_error'], 'there is no log item "guest_error" (did you mean "guest_errors"?)'],
+    [['-d', 'int,out_asm'], 'the log item "out_asm" is not supported'],
+    [['-trace', 'events=/tmp/e'], '"events=" is not supported'],
+    [['-msg', 'guest-name=on'], '-msg guest-name=on: this is not supported'],
+    [['-dmascope', 'reprot=x'], 'there is no setting "reprot" (did you mean "report"?)'],
+    [['-dmascope', 'personality=x'], 'there is no personality "x"'],
+    [['-dmascope', 'max-time=soon'], '"soon" is not a time above 0'],
+    [['-m'], '-m: requires an argument'],
+    [['-initrd', 'gone'], 'cannot read the initrd gone: no such file or directory'],
+  ])('%j', async (flags, message) => {
+    const { exitCode, err, services } = await qemu(flags);
+    expect(exitCode).toBe(2);
+    expect(err).toContain('dmascope: error: ');
+    expect(err).toContain(message);
+    expect(services.specs).toEqual([]);
+  });
+
+  it.each<[string[], string]>([
+    [[], 'no -kernel'],
+    [['-append', 'x'], '-append only allowed with -kernel option'],
+    [['-initrd', 'x'], '-initrd only allowed with -kernel option'],
+  ])('without a kernel: %j', async (flags, message) => {
+    const { exitCode, err } = await dmascope(['qemu-system-x86_64', '-M', 'q35', ...flags]);
+    expect(exitCode).toBe(2);
+    expect(err).toContain(message);
+  });
+
+  it('knows no option twice', () => {
+    for (const name of Object.keys(UNSUPPORTED_OPTIONS)) expect(Object.keys(QEMU_OPTIONS)).not.toContain(name);
+  });
+});
+
+describe('exit status', () => {
+  const pc = 1n as never;
+  it.each<[string, Script, number]>([
+    ['isa-debug-exit', { outcome: { kind: 'exited', by: 'isa-debug-exit', status: 35 } }, 35],
+    ['isa-debug-exit with findings', { errors: 3, outcome: { kind: 'exited', by: 'isa-debug-exit', status: 33 } }, 33],
+    ['a status of more than 8 bits', { outcome: { kind: 'exited', by: 'isa-debug-exit', status: 0x201 } }, 1],
+    ['power-off', { outcome: { kind: 'exited', by: 'power-off', status: 0 } }, 0],
+    ['triple fault', { outcome: { kind: 'triple-fault', pc } }, 0],
+    ['a hang, which QEMU would sit in for ever', { outcome: { kind: 'spinning', pc }, errors: 1 }, 4],
+    ['halted', { outcome: { kind: 'halted', pc } }, 4],
+    ['unimplemented', { outcome: { kind: 'unimplemented', pc, bytes: Uint8Array.of(1) } }, 70],
+  ])('%s', async (_, script, expected) => {
+    expect((await qemu([], script)).exitCode).toBe(expected);
+  });
+
+  it('of a limit is 4', async () => {
+    expect((await qemu(['-dmascope', 'max-instructions=1M'], { length: 1e9 })).exitCode).toBe(4);
+    expect((await qemu(['-dmascope', 'max-time=1ms'], { length: 1e9 })).exitCode).toBe(4);
+  });
+});
+
+describe("where the guest's bytes go", () => {
+  const script = { serial: 'serial\n', debug: 'debug\n' };
+
+  it.each<[string[], string]>([
+    [[], 'serial\n'],
+    [['-nographic'], 'serial\n'],
+    [['-serial', 'stdio'], 'serial\n'],
+    [['-serial', 'mon:stdio', '-serial', 'none'], 'serial\n'],
+    [['-nodefaults'], ''],
+    [['-nodefaults', '-nographic'], 'serial\n'],
+    [['-serial', 'none'], ''],
+    [['-serial', 'null'], ''],
+    [['-serial', 'none', '-debugcon', 'stdio'], 'debug\n'],
+  ])('%j', async (flags, expected) => {
+    expect((await qemu(flags, script)).out).toBe(expected);
+  });
+
+  it('files', async () => {
+    const { host, out } = await qemu(['-serial', 'file:s.log', '-debugcon', 'file:d.log'], script);
+    expect([host.files.get('s.log'), host.files.get('d.log'), out]).toEqual(['serial\n', 'debug\n', '']);
+  });
+});
+
+describe('the log', () => {
+  const during = (trace: TraceBus) => {
+    trace.channel('xhci.run').emit({ controller: '00:03.0' });
+    trace.channel('memory.invalid-access').emit({
+      write: false,
+      address: bus(0xffff_ff80_002e_3080n),
+      size: 4,
+      region: undefined,
+      reason: 'rejected',
+    });
+  };
+  const INVALID = "Invalid read at addr 0xFFFFFF80002E3080, size 4, region '(null)', reason: rejected\n";
+
+  it('is silent by default, as QEMU is', async () => {
+    const { err } = await qemu([], { during });
+    expect(err).toBe('\nreport: the guest ended the run through isa-debug-exit, status 33; 0 roots; exit 33\n');
+  });
+
+  it.each<[string[], string]>([
+    [['-d', 'guest_errors,invalid_mem', '-trace', 'usb_xhci_*'], `usb_xhci_run \n${INVALID}`],
+    [['-d', 'invalid_mem'], INVALID],
+    [['-d', 'trace:usb_xhci_run'], 'usb_xhci_run \n'],
+    [['-trace', 'enable=usb_xhci_run'], 'usb_xhci_run \n'],
+    [['-trace', 'usb_xhci_*', '-trace', '-usb_xhci_run'], ''],
+    [['-trace', 'usb_xhci_run', '-msg', 'timestamp=on'], '1@0.000000:usb_xhci_run \n'],
+  ])('%j', async (flags, expected) => {
+    const { err, host } = await qemu([...flags, '-D', 'q.log'], { during });
+    expect(host.files.get('q.log')).toBe(expected);
+    expect(host.openFiles.size).toBe(0);
+    expect(err).not.toContain('Invalid');
+    expect((await qemu(flags, { during })).err.startsWith(expected)).toBe(true);
+  });
+
+  it('notes a pattern that matches nothing, and runs', async () => {
+    const { err, exitCode } = await qemu(['-trace', 'usb_xchi_run']);
+    expect(err).toContain('no trace event of dmascope matches "usb_xchi_run" (did you mean "usb_xhci_run"?)');
+    expect(exitCode).toBe(33);
+  });
+
+  it('writes reports where -dmascope says', async () => {
+    const { host } = await qemu(['-dmascope', 'report=r.json,text=r.txt'], { errors: 1 });
+    expect(JSON.parse(host.files.get('r.json')!).errors).toBe(1);
+    expect(host.files.get('r.txt')).toContain('1 roots');
+  });
+});
+
+describe('questions instead of a run', () => {
+  it.each<[string[], string]>([
+    [['-version'], 'standing in for QEMU'],
+    [['-help'], '-device'],
+    [['-h'], '-dmascope settings'],
+    [['-device', 'help'], '  usb-kbd\n'],
+    [['-d', 'help'], '  guest_errors'],
+    [['-trace', 'help'], 'usb_xhci_fetch_trb\n'],
+    [['-M', 'help'], '  q35\n'],
+    [['-cpu', '?'], '  qemu64\n'],
+  ])('%j', async (flags, expected) => {
+    const { exitCode, out, services } = await dmascope(['qemu-system-x86_64', ...flags]);
+    expect(exitCode).toBe(0);
+    expect(out).toContain(expected);
+    expect(services.specs).toEqual([]);
+  });
+});
+
+describe('key=value lists', () => {
+  it.each<[string, string | undefined, [string, string][]]>([
+    [
+      'a=1,b=2',
+      undefined,
+      [
+        ['a', '1'],
+        ['b', '2'],
+      ],
+    ],
+    [
+      'x,a=1',
+      'driver',
+      [
+        ['driver', 'x'],
+        ['a', '1'],
+      ],
+    ],
+    ['x', undefined, [['x', 'on']]],
+    [
+      'path=a,,b,c',
+      undefined,
+      [
+        ['path', 'a,b'],
+        ['c', 'on'],
+      ],
+    ],
+    ['a=b=c', undefined, [['a', 'b=c']]],
+    ['', 'k', [['k', '']]],
+  ])('%j', (text, implied, entries) => {
+    expect(parseOptionList(text, implied).entries).toEqual(entries);
+  });
+
+  it('takes the last of a key given twice', () => {
+    expect(parseOptionList('a=1,a=2', undefined).get('a')).toBe('2');
+  });
+});

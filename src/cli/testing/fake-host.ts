@@ -1,0 +1,159 @@
+/** A host and a machine made of plain values: commands are tested through these two. */
+import { TraceBus } from '../../base/trace.ts';
+import type { RegisterView } from '../../cpu/types.ts';
+import type { Outcome } from '../../machine/outcome.ts';
+import { runApplication } from '../application.ts';
+import { FileProblem, type Host, type OutputFile, type OutputStream } from '../host.ts';
+import type { Ending, ReportStyle, Services, SessionPorts, SessionSpec } from '../session.ts';
+
+class FakeStream implements OutputStream {
+  text = '';
+  isTerminal = false;
+  columns: number | undefined;
+
+  write(data: string | Uint8Array): void {
+    this.text += typeof data === 'string' ? data : new TextDecoder().decode(data);
+  }
+}
+
+export class FakeHost implements Host {
+  readonly out = new FakeStream();
+  readonly err = new FakeStream();
+  environment: Record<string, string | undefined> = {};
+  readonly files = new Map<string, string>([['kernel.elf', 'ELF']]);
+  readonly unwritable = new Set<string>();
+  readonly openFiles = new Set<string>();
+  interrupted = false;
+  outputClosed = false;
+  readonly packageRoot = '/pkg';
+  readonly versions = { dmascope: '0.1.0', node: '20.20.2', platform: 'linux x64' };
+  clock = 0;
+  /** Called at every breath of a run. */
+  onBreath: () => void = () => undefined;
+
+  readFile(path: string): Uint8Array {
+    const text = this.files.get(path);
+    if (text === undefined) throw new FileProblem(path, 'no such file or directory');
+    return new TextEncoder().encode(text);
+  }
+
+  createFile(path: string): OutputFile {
+    if (this.unwritable.has(path)) throw new FileProblem(path, 'permission denied');
+    this.files.set(path, '');
+    this.openFiles.add(path);
+    return {
+      write: (data) => {
+        const text = typeof data === 'string' ? data : new TextDecoder().decode(data);
+        this.files.set(path, this.files.get(path)! + text);
+      },
+      close: () => this.openFiles.delete(path),
+    };
+  }
+
+  breathe(): Promise<void> {
+    this.onBreath();
+    return Promise.resolve();
+  }
+
+  milliseconds(): number {
+    this.clock += 700;
+    return this.clock;
+  }
+}
+
+/** What the fake machine does when it runs. */
+export interface Script {
+  readonly outcome?: Outcome;
+  /** Instructions after which the outcome comes. */
+  readonly length?: number;
+  readonly serial?: string;
+  readonly debug?: string;
+  readonly errors?: number;
+  /** Findings of any severity, `errors` included. */
+  readonly roots?: number;
+  /** Emits facts while the guest runs. */
+  readonly during?: (trace: TraceBus) => void;
+  readonly refuse?: { readonly problem: string; readonly hint: string };
+  readonly crash?: Error;
+}
+
+export interface FakeServices extends Services {
+  /** What was asked for, run by run. */
+  readonly specs: SessionSpec[];
+}
+
+export function fakeServices(...scripts: readonly Script[]): FakeServices {
+  const specs: SessionSpec[] = [];
+  return {
+    specs,
+    open: (spec, ports) => {
+      const script = scripts[specs.length] ?? scripts.at(-1) ?? {};
+      specs.push(spec);
+      if (script.refuse !== undefined) return { ok: false, ...script.refuse };
+      return { ok: true, session: new FakeSession(script, ports) };
+    },
+    personalities: [
+      { name: 'spec', title: 'what the specification says' },
+      { name: 'qemu', title: "QEMU's controller" },
+    ],
+    cpuModels: ['qemu64', 'max'],
+  };
+}
+
+class FakeSession {
+  readonly #trace = new TraceBus();
+  instructions = 0;
+  findings = 0;
+
+  constructor(
+    readonly script: Script,
+    readonly ports: SessionPorts,
+  ) {
+    ports.listen?.(this.#trace);
+  }
+
+  get time(): number {
+    return this.instructions;
+  }
+
+  registers(): RegisterView {
+    throw new Error('not needed');
+  }
+
+  describeCode(pc: bigint): string {
+    return `code at 0x${pc.toString(16)}`;
+  }
+
+  run({ maxInstructions = Number.POSITIVE_INFINITY, maxTime = Number.POSITIVE_INFINITY }): Outcome {
+    const { crash, length = 1000, serial = '', debug = '', during, outcome } = this.script;
+    if (crash !== undefined) throw crash;
+    if (this.instructions === 0) {
+      for (const byte of new TextEncoder().encode(serial)) this.ports.serial(byte);
+      for (const byte of new TextEncoder().encode(debug)) this.ports.debugConsole?.(byte);
+      during?.(this.#trace);
+    }
+    const last = Math.min(maxInstructions, maxTime, length);
+    this.instructions = last;
+    this.findings = this.script.roots ?? 0;
+    if (last === length) return outcome ?? { kind: 'exited', by: 'isa-debug-exit', status: 33 };
+    return { kind: last === maxTime ? 'time-limit' : 'instruction-limit' };
+  }
+
+  conclude() {
+    const { errors = 0, roots = errors } = this.script;
+    return {
+      errors,
+      roots,
+      text: (ending: Ending, style: ReportStyle) =>
+        `report${style.color ? ' in colour' : ''}: ${ending.text}; ${roots} roots; exit ${ending.exitCode}`,
+      json: (ending: Ending) => `${JSON.stringify({ schema: 'dmascope.report/1', outcome: ending, errors })}\n`,
+    };
+  }
+}
+
+/** Runs the whole program. */
+export async function dmascope(args: readonly string[], scripts: readonly Script[] = [], host = new FakeHost()) {
+  const services = fakeServices(...scripts);
+  const exitCode = await runApplication(host, services, args);
+  return { exitCode, host, services, out: host.out.text, err: host.err.text, spec: services.specs[0] };
+}
