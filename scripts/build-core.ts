@@ -70,6 +70,9 @@ async function compile(): Promise<Uint8Array> {
     'stub',
     '--noAssert',
     '--noColors',
+    // v128 in the signatures of internal functions.
+    '--disableWarning',
+    '112',
     '--enable',
     'simd,bulk-memory,sign-extension,mutable-globals,nontrapping-f2i',
     '-O0',
