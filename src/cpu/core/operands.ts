@@ -285,3 +285,45 @@ export function bitBase(u: u32, bytes: u64, size: u32): u64 {
   if (!(load<u8>(u, UOP_SCALE) & EA_COMPLEX)) return effective(u) + bytes;
   return linear(load<u8>(u, UOP_SEGMENT), (offsetOf(u) + bytes) & addressMask(u), size);
 }
+
+// --- 16-byte vectors -------------------------------------------------------------------------------------------------
+
+/** Pointer to 16 bytes at a linear address; 0: fault pending. */
+export function readVector(u: u32, address: u64): u32 {
+  const entry = load<u32>(TLB_READ) + slotOf(address);
+  if (load<u64>(entry) == ((address + 15) & ~0xfff)) return <u32>address + load<u32>(entry, 8);
+  return readSlow(u, address, 16);
+}
+
+/** Stores 16 bytes; false: fault pending. */
+export function writeVector(u: u32, address: u64, value: v128): bool {
+  const entry = load<u32>(TLB_WRITE) + slotOf(address);
+  if (load<u64>(entry) == ((address + 15) & ~0xfff)) {
+    const pointer = <u32>address + load<u32>(entry, 8);
+    v128.store(pointer, value);
+    setCurrentUop(u);
+    noteStoreRange(pointer, 16);
+    return true;
+  }
+  v128.store(VECTOR, value);
+  return writeBlock(u, address, 16, VECTOR);
+}
+
+const VECTOR: u32 = <u32>memory.data(16, 16);
+
+/** Stores up to 64 bytes that stand at `from`, by the slow path; false: fault pending. */
+export function writeBlock(u: u32, address: u64, size: u32, from: u32): bool {
+  setCurrentUop(u);
+  if (address == BAD_ADDRESS && faultPending()) return false;
+  if (!storeBytes(address, size, from)) {
+    stackFault(u, address);
+    return false;
+  }
+  afterSlow(u);
+  return true;
+}
+
+/** Pointer to up to 64 bytes, by the slow path; 0: fault pending. */
+export function readBlock(u: u32, address: u64, size: u32): u32 {
+  return readSlow(u, address, size);
+}

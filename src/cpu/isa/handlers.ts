@@ -181,6 +181,42 @@ plain('flag-instructions', 'sahf lahf cmc clc stc cld std salc');
 sized('strings', 'movs cmps stos lods scas');
 sized('string-ports', 'ins outs');
 
+// --- SSE --------------------------------------------------------------------------------------------------------------
+
+plain(
+  'sse-moves',
+  'movaps_load movups_load movaps_store movups_store movss_load movsd_load movss_store movsd_store ' +
+    'movd_load movd_store movq_load movq_store movlps_load movhps_load movlps_store movhps_store',
+);
+plain(
+  'sse-integer',
+  'paddb paddw paddd paddq psubb psubw psubd psubq paddsb paddsw paddusb paddusw psubsb psubsw psubusb ' +
+    'psubusw pmullw pmaddwd pavgb pavgw pminub pmaxub pminsw pmaxsw pcmpeqb pcmpeqw pcmpeqd pcmpgtb ' +
+    'pcmpgtw pcmpgtd pand por pxor packsswb packuswb packssdw pandn punpcklbw punpcklwd punpckldq ' +
+    'punpcklqdq punpckhbw punpckhwd punpckhdq punpckhqdq pmulhw pmulhuw pmuludq',
+);
+plain(
+  'sse-shuffles',
+  'psllw psllw_imm pslld pslld_imm psllq psllq_imm psrlw psrlw_imm psrld psrld_imm psrlq psrlq_imm ' +
+    'psraw psraw_imm psrad psrad_imm psrldq_imm pslldq_imm pshufd pshuflw pshufhw shufps shufpd psadbw ' +
+    'pmovmskb movmskps movmskpd pextrw pinsrw',
+);
+plain(
+  'sse-float',
+  'addps addpd addss addsd subps subpd subss subsd mulps mulpd mulss mulsd divps divpd divss divsd ' +
+    'sqrtps sqrtpd sqrtss sqrtsd minps minpd minss minsd maxps maxpd maxss maxsd cmpps cmppd cmpss cmpsd ' +
+    'comiss comisd ucomiss ucomisd',
+);
+plain(
+  'sse-convert',
+  'cvtsi2sd cvtsi2ss cvtdq2ps cvtdq2pd cvtss2si cvttss2si cvtsd2si cvttsd2si cvtps2dq cvttps2dq ' +
+    'cvtpd2dq cvttpd2dq cvtss2sd cvtsd2ss cvtps2pd cvtpd2ps',
+);
+plain(
+  'sse-state',
+  'ldmxcsr stmxcsr fxsave fxrstor',
+);
+
 // --- System (src/cpu/core/system.ts and its neighbours) -----------------------------------------------------------------
 
 /** Modules of the `sys_` handlers that do not stand in `system.ts`. */

@@ -1,6 +1,7 @@
 /** The opcode table: every instruction form that the core knows, in the order in which the decoder tries them. */
 import { INTEGER_ROWS } from './integer.ts';
 import type { Row } from './row.ts';
+import { SSE_ROWS } from './sse.ts';
 import { SYSTEM_ROWS } from './system.ts';
 
 /** How much a row narrows its opcode: rows that fix more are tried first. */
@@ -14,7 +15,7 @@ function specificity(row: Row): number {
   return score;
 }
 
-export const OPCODE_TABLE: readonly Row[] = [...INTEGER_ROWS, ...SYSTEM_ROWS]
+export const OPCODE_TABLE: readonly Row[] = [...INTEGER_ROWS, ...SYSTEM_ROWS, ...SSE_ROWS]
   .map((row, order) => ({ row, order }))
   .sort((a, b) => specificity(b.row) - specificity(a.row) || a.order - b.order)
   .map(({ row }) => row);

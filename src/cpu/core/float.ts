@@ -1,0 +1,311 @@
+// IEEE 754 arithmetic as SSE does it: NaN rules, MXCSR flags, DAZ and FTZ, rounding modes (Intel SDM Vol. 1 4.8, 11.5).
+//
+// WebAssembly rounds to nearest and does not report exceptions. The rounding error is computed exactly instead (two-sum,
+// two-product); its sign gives the precision flag and the directed rounding modes. The error of a double product below
+// 2^-969 is itself subnormal and may be lost: then PE and UE can be missing.
+
+import { CR4, MXCSR } from './constants';
+import { CR4_OSXMMEXCPT, raise, UD, XM } from './state';
+
+export const OP_ADD: i32 = 0;
+export const OP_SUB: i32 = 1;
+export const OP_MUL: i32 = 2;
+export const OP_DIV: i32 = 3;
+export const OP_SQRT: i32 = 4;
+export const OP_MIN: i32 = 5;
+export const OP_MAX: i32 = 6;
+
+export const IE: u32 = 1;
+export const DENORMAL: u32 = 2;
+export const ZE: u32 = 4;
+export const OE: u32 = 8;
+export const UE: u32 = 16;
+export const PE: u32 = 32;
+const DAZ: u32 = 0x40;
+const FTZ: u32 = 0x8000;
+
+/** Exceptions of the instruction in progress, as MXCSR flags. */
+let raised: u32 = 0;
+
+@inline
+export function beginFloat(): void {
+  raised = 0;
+}
+@inline
+export function signal(flags: u32): void {
+  raised |= flags;
+}
+
+/** Notes the exceptions in MXCSR. False, with #XM (or #UD) pending, when one is unmasked: nothing may be written. */
+export function endFloat(): bool {
+  const mxcsr = load<u32>(MXCSR) | raised;
+  store<u32>(MXCSR, mxcsr);
+  if (!(raised & ~(mxcsr >> 7) & 0x3f)) return true;
+  raise(load<u64>(CR4) & CR4_OSXMMEXCPT ? XM : UD);
+  return false;
+}
+
+/** MXCSR.RC: 0 nearest, 1 down, 2 up, 3 towards zero. */
+@inline
+export function roundingMode(): u32 {
+  return (load<u32>(MXCSR) >> 13) & 3;
+}
+
+// --- Bit patterns: T is u32 for float, u64 for double ------------------------------------------------------------------
+
+@inline
+function infinity<T>(): T {
+  return sizeof<T>() == 4 ? <T>0x7f80_0000 : <T>0x7ff0_0000_0000_0000;
+}
+@inline
+function signBit<T>(): T {
+  return <T>((<T>1) << <T>(sizeof<T>() * 8 - 1));
+}
+@inline
+function quietBit<T>(): T {
+  return sizeof<T>() == 4 ? <T>0x40_0000 : <T>0x8_0000_0000_0000;
+}
+/** The NaN of an invalid operation: negative and quiet. */
+@inline
+function defaultNan<T>(): T {
+  return <T>(infinity<T>() | signBit<T>() | quietBit<T>());
+}
+@inline
+function magnitude<T>(bits: T): T {
+  return <T>(bits & ~signBit<T>());
+}
+@inline
+export function isNan<T>(bits: T): bool {
+  return magnitude<T>(bits) > infinity<T>();
+}
+@inline
+export function isSignalling<T>(bits: T): bool {
+  return isNan<T>(bits) && !(bits & quietBit<T>());
+}
+@inline
+function isDenormal<T>(bits: T): bool {
+  return magnitude<T>(bits) != 0 && (bits & infinity<T>()) == 0;
+}
+@inline
+export function toNumber<T>(bits: T): f64 {
+  return sizeof<T>() == 4 ? <f64>reinterpret<f32>(<u32>bits) : reinterpret<f64>(<u64>bits);
+}
+@inline
+function fromF64<T>(value: f64): T {
+  return sizeof<T>() == 4 ? <T>reinterpret<u32>(<f32>value) : <T>reinterpret<u64>(value);
+}
+
+/** An operand with DAZ applied, or its denormal flagged. */
+@inline
+export function operandOf<T>(bits: T): T {
+  if (!isDenormal<T>(bits)) return bits;
+  if (load<u32>(MXCSR) & DAZ) return <T>(bits & signBit<T>());
+  raised |= DENORMAL;
+  return bits;
+}
+
+/** The next representable value in a direction. `bits` is finite or infinite, not NaN. */
+function neighbour<T>(bits: T, up: bool): T {
+  if (magnitude<T>(bits) == 0) return up ? <T>1 : <T>(signBit<T>() | <T>1);
+  const negative = (bits & signBit<T>()) != 0;
+  return up != negative ? <T>(bits + 1) : <T>(bits - 1);
+}
+
+// --- Exact errors ------------------------------------------------------------------------------------------------------
+
+/** a + b - s, exactly (Knuth). */
+@inline
+function sumError(a: f64, b: f64, s: f64): f64 {
+  const bb = s - a;
+  return a - (s - bb) + (b - bb);
+}
+
+/** a * b - p, exactly (Dekker, Veltkamp); operands are scaled so that nothing overflows. */
+function productError(a: f64, b: f64, p: f64): f64 {
+  if (abs(a) > 1e150) return productError(a * 2 ** -600, b, p * 2 ** -600);
+  if (abs(b) > 1e150) return productError(a, b * 2 ** -600, p * 2 ** -600);
+  const ca = a * 134217729.0;
+  const ah = ca - (ca - a);
+  const al = a - ah;
+  const cb = b * 134217729.0;
+  const bh = cb - (cb - b);
+  const bl = b - bh;
+  return ah * bh - p + ah * bl + al * bh + al * bl;
+}
+
+/** Sign of (true result - r), and 0 when r is exact. Operands and r are finite. */
+function errorSign<T>(operation: i32, a: f64, b: f64, r: f64): f64 {
+  if (sizeof<T>() == 4) {
+    if (operation == OP_MUL) return a * b - r;
+    if (operation == OP_DIV) return b < 0 ? r * b - a : a - r * b;
+    if (operation == OP_SQRT) return b - r * r;
+    // The double sum is exact or wrong by less than matters: its own error decides a tie.
+    const x = operation == OP_SUB ? -b : b;
+    const s = a + x;
+    const d = s - r;
+    return d != 0 ? d : sumError(a, x, s);
+  }
+  if (operation == OP_ADD) return sumError(a, b, r);
+  if (operation == OP_SUB) return sumError(a, -b, r);
+  if (operation == OP_MUL) return productError(a, b, r);
+  if (operation == OP_SQRT) {
+    const p = r * r;
+    return b - p - productError(r, r, p);
+  }
+  const p = r * b;
+  const rest = a - p - productError(r, b, p);
+  return b < 0 ? -rest : rest;
+}
+
+// --- Operations ----------------------------------------------------------------------------------------------------------
+
+@inline
+function nanOf<T>(a: T, b: T): T {
+  if (isSignalling<T>(a) || isSignalling<T>(b)) raised |= IE;
+  return isNan<T>(a) ? <T>(a | quietBit<T>()) : <T>(b | quietBit<T>());
+}
+
+/** One lane; `a` is the destination operand. SQRT uses `b` only. */
+export function floatOperation<T>(operation: i32, first: T, second: T): T {
+  if (operation >= OP_MIN) return minMax<T>(operation, first, second);
+  if (operation == OP_SQRT) first = second;
+  if (isNan<T>(first) || isNan<T>(second)) return nanOf<T>(first, second);
+  const a = operandOf<T>(first);
+  const b = operandOf<T>(second);
+  const x = toNumber<T>(a);
+  const y = toNumber<T>(b);
+  let exact: f64;
+  let bits: T;
+  if (sizeof<T>() == 4) {
+    const fx = <f32>x;
+    const fy = <f32>y;
+    let r: f32;
+    if (operation == OP_ADD) r = fx + fy;
+    else if (operation == OP_SUB) r = fx - fy;
+    else if (operation == OP_MUL) r = fx * fy;
+    else if (operation == OP_DIV) r = fx / fy;
+    else r = sqrt<f32>(fy);
+    bits = <T>reinterpret<u32>(r);
+    exact = <f64>r;
+  } else {
+    if (operation == OP_ADD) exact = x + y;
+    else if (operation == OP_SUB) exact = x - y;
+    else if (operation == OP_MUL) exact = x * y;
+    else if (operation == OP_DIV) exact = x / y;
+    else exact = sqrt<f64>(y);
+    bits = <T>reinterpret<u64>(exact);
+  }
+  if (exact != exact) {
+    raised = (raised & ~DENORMAL) | IE;
+    return defaultNan<T>();
+  }
+  if (magnitude<T>(a) == infinity<T>() || magnitude<T>(b) == infinity<T>()) return bits;
+  if (operation == OP_DIV && y == 0) {
+    raised = (raised & ~DENORMAL) | ZE;
+    return bits;
+  }
+  if (magnitude<T>(bits) == infinity<T>()) return overflowed<T>(bits);
+  const error = errorSign<T>(operation, x, y, exact);
+  // An exact zero sum of opposite signs is -0 when rounding down.
+  if (error == 0 && exact == 0 && operation <= OP_SUB && roundingMode() == 1) {
+    const negativeSecond = ((b & signBit<T>()) != 0) != (operation == OP_SUB);
+    if (((a & signBit<T>()) != 0) != negativeSecond) bits = signBit<T>();
+  }
+  return settle<T>(bits, error);
+}
+
+/** Rounds in the direction of MXCSR.RC, given nearest and the sign of the error; flags PE and UE; flushes with FTZ. */
+@inline
+export function settle<T>(nearest: T, error: f64): T {
+  let bits = nearest;
+  if (error != 0) {
+    raised |= PE;
+    const mode = roundingMode();
+    if (mode != 0) {
+      const negative = (bits & signBit<T>()) != 0;
+      if (error < 0 && (mode == 1 || (mode == 3 && !negative))) bits = neighbour<T>(bits, false);
+      else if (error > 0 && (mode == 2 || (mode == 3 && negative))) bits = neighbour<T>(bits, true);
+    }
+  }
+  if ((bits & infinity<T>()) == 0 && (error != 0 || magnitude<T>(bits) != 0)) return tiny<T>(bits, error);
+  return bits;
+}
+
+function tiny<T>(bits: T, error: f64): T {
+  const mxcsr = load<u32>(MXCSR);
+  if (mxcsr & FTZ && mxcsr & (UE << 7)) {
+    raised |= UE | PE;
+    return <T>(bits & signBit<T>());
+  }
+  if (error != 0 || !(mxcsr & (UE << 7))) raised |= UE;
+  return bits;
+}
+
+/** Overflow: infinity, or the largest finite number when the mode rounds towards it. */
+export function overflowed<T>(bits: T): T {
+  raised |= OE | PE;
+  const negative = (bits & signBit<T>()) != 0;
+  const mode = roundingMode();
+  const toFinite = mode == 3 || (mode == 1 && !negative) || (mode == 2 && negative);
+  return toFinite ? <T>(bits - 1) : bits;
+}
+
+/** MIN and MAX give the second operand when either is NaN, or both are zeros (Vol. 2, MINPS). */
+function minMax<T>(operation: i32, first: T, second: T): T {
+  if (isNan<T>(first) || isNan<T>(second)) {
+    raised |= IE;
+    return second;
+  }
+  const a = operandOf<T>(first);
+  const b = operandOf<T>(second);
+  const x = toNumber<T>(a);
+  const y = toNumber<T>(b);
+  return (operation == OP_MIN ? x < y : x > y) ? a : b;
+}
+
+/** Predicates of CMPPS and its kin (Vol. 2 table 3-1). */
+export function floatCompare<T>(predicate: u32, first: T, second: T): bool {
+  const base = predicate & 3;
+  const negate = (predicate & 4) != 0;
+  if (isNan<T>(first) || isNan<T>(second)) {
+    if (base == 1 || base == 2 || isSignalling<T>(first) || isSignalling<T>(second)) raised |= IE;
+    return (base == 3) != negate;
+  }
+  const x = toNumber<T>(operandOf<T>(first));
+  const y = toNumber<T>(operandOf<T>(second));
+  const holds = base == 0 ? x == y : base == 1 ? x < y : base == 2 ? x <= y : false;
+  return holds != negate;
+}
+
+/** Rounds to an integral value by MXCSR.RC, or towards zero. */
+export function roundToInteger(value: f64, truncate: bool): f64 {
+  const mode = truncate ? 3 : roundingMode();
+  if (mode == 0) return nearest<f64>(value);
+  if (mode == 1) return floor<f64>(value);
+  if (mode == 2) return ceil<f64>(value);
+  return trunc<f64>(value);
+}
+
+/** float to double: exact. */
+export function widen(bits: u32): u64 {
+  if (isNan<u32>(bits)) {
+    if (isSignalling<u32>(bits)) raised |= IE;
+    return (<u64>(bits & 0x8000_0000) << 32) | 0x7ff8_0000_0000_0000 | (<u64>(bits & 0x7f_ffff) << 29);
+  }
+  return reinterpret<u64>(<f64>reinterpret<f32>(operandOf<u32>(bits)));
+}
+
+/** double to float, rounded. */
+export function narrow(bits: u64): u32 {
+  if (isNan<u64>(bits)) {
+    if (isSignalling<u64>(bits)) raised |= IE;
+    return (<u32>(bits >> 32) & 0x8000_0000) | 0x7fc0_0000 | (<u32>(bits >> 29) & 0x3f_ffff);
+  }
+  const value = reinterpret<f64>(operandOf<u64>(bits));
+  const r = <f32>value;
+  const result = reinterpret<u32>(r);
+  if ((result & 0x7fff_ffff) == 0x7f80_0000) {
+    return magnitude<u64>(bits) == infinity<u64>() ? result : overflowed<u32>(result);
+  }
+  return settle<u32>(result, value - <f64>r);
+}

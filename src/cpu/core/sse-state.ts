@@ -1,0 +1,108 @@
+// MXCSR and FXSAVE/FXRSTOR (Intel SDM Vol. 2; the image is table 3-43). The x87 part is saved as it stands.
+
+import {
+  FAULTED, FORM_SIZE, MODE, MODE_CODE_64, MODE_CODE_SIZE_MASK, MXCSR, MXCSR_MASK, NEXT, UOP_FORM, X87, X87_CONTROL,
+  X87_LAST_DATA, X87_LAST_IP, X87_LAST_OPCODE, X87_STATUS, X87_TAG, XMM,
+} from './constants';
+import { effective, readAt, readBlock, writeAt, writeBlock } from './operands';
+import { CR4_OSFXSR, cr4, GP, raise } from './state';
+
+const IMAGE: u32 = <u32>memory.data(512, 16);
+/** Bytes that FXSAVE writes: the rest of the 512 is left as it is. */
+const IMAGE_BYTES: u32 = 416;
+
+export function ldmxcsr(u: u32): i32 {
+  const from = readAt<u32>(u, effective(u, 4));
+  if (!from) return FAULTED;
+  return setMxcsr(load<u32>(from)) ? NEXT : FAULTED;
+}
+
+export function stmxcsr(u: u32): i32 {
+  return writeAt<u32>(u, effective(u, 4), load<u32>(MXCSR)) ? NEXT : FAULTED;
+}
+
+/** A bit outside the mask is #GP(0). */
+function setMxcsr(value: u32): bool {
+  if (value & ~load<u32>(MXCSR_MASK)) {
+    raise(GP, 0, true);
+    return false;
+  }
+  store<u32>(MXCSR, value);
+  return true;
+}
+
+@inline
+function vectorBytes(): u32 {
+  // Outside of 64-bit mode there are eight xmm registers; without CR4.OSFXSR none is saved.
+  if (!(cr4() & CR4_OSFXSR)) return 0;
+  return (load<u32>(MODE) & MODE_CODE_SIZE_MASK) == MODE_CODE_64 ? 256 : 128;
+}
+
+/** The abridged tag: one bit a register, set when it is not empty (tag word 3). */
+function abridgedTag(): u32 {
+  const tags = load<u32>(X87_TAG);
+  let short: u32 = 0;
+  for (let i: u32 = 0; i < 8; i++) if (((tags >> (i * 2)) & 3) != 3) short |= 1 << i;
+  return short;
+}
+
+export function fxsave(u: u32): i32 {
+  const address = effective(u, 512);
+  if (address & 15) {
+    raise(GP, 0, true);
+    return FAULTED;
+  }
+  const bytes: u32 = 160 + vectorBytes();
+  memory.fill(IMAGE, 0, IMAGE_BYTES);
+  store<u16>(IMAGE, <u16>load<u32>(X87_CONTROL));
+  store<u16>(IMAGE, <u16>load<u32>(X87_STATUS), 2);
+  store<u8>(IMAGE, <u8>abridgedTag(), 4);
+  store<u16>(IMAGE, <u16>load<u32>(X87_LAST_OPCODE), 6);
+  const wide = (load<u8>(u, UOP_FORM) & FORM_SIZE) == 3;
+  if (wide) {
+    store<u64>(IMAGE, load<u64>(X87_LAST_IP), 8);
+    store<u64>(IMAGE, load<u64>(X87_LAST_DATA), 16);
+  } else {
+    store<u32>(IMAGE, load<u32>(X87_LAST_IP), 8);
+    store<u32>(IMAGE, load<u32>(X87_LAST_DATA), 16);
+  }
+  store<u32>(IMAGE, load<u32>(MXCSR), 24);
+  store<u32>(IMAGE, load<u32>(MXCSR_MASK), 28);
+  memory.copy(IMAGE + 32, X87, 128);
+  memory.copy(IMAGE + 160, XMM, vectorBytes());
+  // In pieces: a block store is at most 64 bytes. All of it is checked before any of it is written.
+  for (let at: u32 = 0; at < bytes; at += 64) if (!readBlock(u, address + at, min<u32>(64, bytes - at))) return FAULTED;
+  for (let at: u32 = 0; at < bytes; at += 64) {
+    if (!writeBlock(u, address + at, min<u32>(64, bytes - at), IMAGE + at)) return FAULTED;
+  }
+  return NEXT;
+}
+
+export function fxrstor(u: u32): i32 {
+  const address = effective(u, 512);
+  if (address & 15) {
+    raise(GP, 0, true);
+    return FAULTED;
+  }
+  const bytes: u32 = 160 + vectorBytes();
+  for (let at: u32 = 0; at < bytes; at += 64) {
+    const size = min<u32>(64, bytes - at);
+    const from = readBlock(u, address + at, size);
+    if (!from) return FAULTED;
+    memory.copy(IMAGE + at, from, size);
+  }
+  if (cr4() & CR4_OSFXSR && !setMxcsr(load<u32>(IMAGE, 24))) return FAULTED;
+  store<u32>(X87_CONTROL, load<u16>(IMAGE));
+  store<u32>(X87_STATUS, load<u16>(IMAGE, 2));
+  const short = <u32>load<u8>(IMAGE, 4);
+  let tags: u32 = 0;
+  for (let i: u32 = 0; i < 8; i++) if (!(short & (1 << i))) tags |= 3 << (i * 2);
+  store<u32>(X87_TAG, tags);
+  store<u32>(X87_LAST_OPCODE, load<u16>(IMAGE, 6));
+  const wide = (load<u8>(u, UOP_FORM) & FORM_SIZE) == 3;
+  store<u64>(X87_LAST_IP, wide ? load<u64>(IMAGE, 8) : <u64>load<u32>(IMAGE, 8));
+  store<u64>(X87_LAST_DATA, wide ? load<u64>(IMAGE, 16) : <u64>load<u32>(IMAGE, 16));
+  memory.copy(X87, IMAGE + 32, 128);
+  memory.copy(XMM, IMAGE + 160, vectorBytes());
+  return NEXT;
+}
