@@ -9,9 +9,6 @@ import type { TraceBus, TraceChannel } from '../base/trace.ts';
 import type { MmioOps } from '../memory/mmio-ops.ts';
 import type { ResetKind } from './events.ts';
 
-export const I8042_DATA_PORT = 0x60;
-export const I8042_COMMAND_PORT = 0x64;
-
 const STATUS_OUTPUT_FULL = 1 << 0;
 const STATUS_SYSTEM = 1 << 2;
 const STATUS_COMMAND = 1 << 3;

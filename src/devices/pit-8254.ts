@@ -10,9 +10,6 @@ import type { StateSource, StateValue } from '../base/state.ts';
 import type { MmioOps } from '../memory/mmio-ops.ts';
 import { PitChannel, ticksAt, timeOfTick } from './pit-channel.ts';
 
-export const PIT_PORT = 0x40;
-export const PIT_PORTS = 4;
-
 const CONTROL = 3;
 const READ_BACK = 3;
 

@@ -4,8 +4,6 @@ import type { TraceBus } from '../base/trace.ts';
 import type { MmioOps } from '../memory/mmio-ops.ts';
 import type { ResetKind } from './events.ts';
 
-export const PORT92 = 0x92;
-
 const INIT_NOW = 1 << 0;
 const ALT_A20 = 1 << 1;
 

@@ -3,8 +3,6 @@ import type { StateSource, StateValue } from '../base/state.ts';
 import type { TraceBus } from '../base/trace.ts';
 import type { MmioOps } from '../memory/mmio-ops.ts';
 
-export const POST_PORT = 0x80;
-
 export class PostPort implements StateSource {
   readonly name = 'post-port';
   readonly version = 1;

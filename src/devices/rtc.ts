@@ -1,5 +1,5 @@
 /**
- * The real-time clock and CMOS memory of a PC, ports 0x70 and 0x71 (Motorola MC146818A datasheet, 1984; the memory map
+ * The real-time clock and CMOS memory of a PC, ports 0x70 and 0x71, IRQ 8 (Motorola MC146818A datasheet, 1984; the memory map
  * is the AT's and SeaBIOS's). Time is a fixed epoch plus virtual time, so that every run sees the same dates.
  *
  * Not modelled: daylight saving, the square wave, the second bank of CMOS.
@@ -11,9 +11,6 @@ import { calendarFromSeconds, secondsFromCalendar } from './calendar.ts';
 import { FLAG_C, REGISTER_A, REGISTER_B, RTC, VALID_RAM } from './rtc-registers.ts';
 import { type Civil, TIME_FIELDS } from './rtc-time.ts';
 
-export const RTC_PORT = 0x70;
-export const RTC_PORTS = 2;
-export const RTC_IRQ = 8;
 /** 2024-01-01T00:00:00Z: where virtual time begins unless the machine says otherwise. */
 export const DEFAULT_EPOCH_SECONDS = 1_704_067_200;
 

@@ -4,8 +4,6 @@ import type { StateSource, StateValue } from '../base/state.ts';
 import type { MmioOps } from '../memory/mmio-ops.ts';
 import type { Pit8254 } from './pit-8254.ts';
 
-export const SYSTEM_CONTROL_B_PORT = 0x61;
-
 const GATE2 = 1 << 0;
 /** Speaker data, parity and channel check enables: read back as written. */
 const KEPT = 0x0e;

@@ -1,7 +1,7 @@
 /**
- * A 16550A serial port as a PC has it (National PC16550D datasheet, 1995). The transmitter is infinitely fast, as QEMU's
- * is: the holding register is empty again at once. The receiver takes bytes from a queue of the host as fast as the
- * driver reads them; only the FIFO's time-out follows the baud rate.
+ * A 16550A serial port as a PC has it: eight ports, at 0x3f8 with IRQ 4 for the first (National PC16550D datasheet,
+ * 1995). The transmitter is infinitely fast, as QEMU's is: the holding register is empty again at once. The receiver
+ * takes bytes from a queue of the host as fast as the driver reads them; only the FIFO's time-out follows the baud rate.
  *
  * Not modelled: parity and framing errors (a host has none), DMA signalling, the alternate function register.
  */
@@ -12,11 +12,6 @@ import type { TraceBus, TraceChannel } from '../base/trace.ts';
 import type { MmioOps } from '../memory/mmio-ops.ts';
 import { UartReceiver } from './uart-receiver.ts';
 import { FCR, IER, IIR, LCR_BREAK, LCR_DLAB, LSR, MCR, MSR, TRIGGER_BYTES } from './uart-registers.ts';
-
-/** I/O port and IRQ of a PC's first serial port. */
-export const COM1 = { port: 0x3f8, irq: 4 } as const;
-export const COM2 = { port: 0x2f8, irq: 3 } as const;
-export const UART_PORTS = 8;
 
 /** The crystal's 1.8432 MHz divided by 16: the rate at divisor 1. */
 const BASE_BAUD = 115_200;

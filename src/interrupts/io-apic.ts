@@ -5,7 +5,6 @@ import type { TraceBus, TraceChannel } from '../base/trace.ts';
 import type { MmioOps } from '../memory/mmio-ops.ts';
 import { type ApicBus, DELIVERY, type EoiListener } from './apic-bus.ts';
 
-export const IO_APIC_BASE = 0xfec0_0000;
 export const IO_APIC_SIZE = 0x1000;
 export const IO_APIC_PINS = 24;
 
@@ -54,7 +53,7 @@ export class IoApic implements EoiListener, StateSource {
   #select = 0;
   #id = 0;
 
-  /** The 4 KiB window at {@link IO_APIC_BASE}: aligned double words. */
+  /** The 4 KiB window at 0xfec00000: aligned double words. */
   readonly ops: MmioOps = {
     read: (offset) => this.read(offset),
     write: (offset, size, value) => this.write(offset, size, value),

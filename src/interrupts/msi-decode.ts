@@ -1,14 +1,8 @@
 /** The meaning of a memory write to 0xfeexxxxx: an interrupt message (Intel SDM Vol. 3A 10.11). */
 import type { ApicMessage } from './apic-bus.ts';
 
-/** The range that the chipset decodes as interrupt messages. */
+/** First byte of the megabyte that the chipset decodes as interrupt messages. */
 export const MSI_BASE = 0xfee0_0000;
-export const MSI_SIZE = 0x0010_0000;
-
-/** True when a 32-bit write to `address` is an interrupt message. */
-export function isMessageAddress(address: number): boolean {
-  return address >= MSI_BASE && address < MSI_BASE + MSI_SIZE;
-}
 
 /**
  * Address bits 19-12 are the destination id, bit 2 the destination mode (bit 3, the redirection hint, selects lowest

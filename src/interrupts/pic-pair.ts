@@ -2,11 +2,6 @@
 import type { StateSource, StateValue } from '../base/state.ts';
 import { Pic } from './pic.ts';
 
-/** I/O ports (ICH9 datasheet §13.4). */
-export const PIC_MASTER_PORT = 0x20;
-export const PIC_SLAVE_PORT = 0xa0;
-export const PIC_ELCR_PORT = 0x4d0;
-
 const CASCADE = 2;
 
 export class PicPair implements StateSource {
@@ -60,7 +55,7 @@ export class PicPair implements StateSource {
     return this.slave.vectorBase + second.level;
   }
 
-  /** Handlers for two ports at 0x20 or 0xa0: offset 0 is A0 = 0. */
+  /** Handlers for two ports at 0x20 or 0xa0: offset 0 is A0 = 0 (ICH9 datasheet §13.4). */
   ports(chip: 'master' | 'slave') {
     const pic = this[chip];
     return {

@@ -6,7 +6,6 @@ export const DEVICE_ID = 0x02;
 export const COMMAND = 0x04;
 export const STATUS = 0x06;
 export const REVISION_ID = 0x08;
-export const CLASS_CODE = 0x09;
 export const CACHE_LINE_SIZE = 0x0c;
 export const HEADER_TYPE = 0x0e;
 export const BAR0 = 0x10;
