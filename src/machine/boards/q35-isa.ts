@@ -1,0 +1,86 @@
+/** The devices at fixed I/O ports. */
+import type { VirtualClock } from '../../base/clock.ts';
+import type { StateSource } from '../../base/state.ts';
+import type { TraceBus } from '../../base/trace.ts';
+import { DebugExit } from '../../devices/debug-exit.ts';
+import { DEBUGCON_PORT, Debugcon } from '../../devices/debugcon.ts';
+import { I8042 } from '../../devices/i8042.ts';
+import { Pit8254 } from '../../devices/pit-8254.ts';
+import { Port92 } from '../../devices/port92.ts';
+import { PostPort } from '../../devices/post-port.ts';
+import { RESET_CONTROL_PORT, ResetControl } from '../../devices/reset-control.ts';
+import { SystemControlB } from '../../devices/system-control-b.ts';
+import { Uart16550 } from '../../devices/uart-16550.ts';
+import type { InterruptController } from '../../interrupts/interrupt-controller.ts';
+import { type MemoryRegion, type MemorySystem, type MmioOps, MmioRegion } from '../../memory/index.ts';
+import type { RunLoop } from '../run-loop.ts';
+import type { Q35Options } from './q35-options.ts';
+
+export interface IsaSetting {
+  readonly memory: MemorySystem;
+  readonly io: MemoryRegion;
+  readonly clock: VirtualClock;
+  readonly trace: TraceBus;
+  readonly interrupts: InterruptController;
+  readonly loop: RunLoop;
+  readonly options: Q35Options;
+}
+
+export interface IsaDevices {
+  readonly serial: Uart16550;
+  readonly stateSources: readonly StateSource[];
+}
+
+const IRQ_TIMER = 0;
+const IRQ_KEYBOARD = 1;
+const IRQ_SERIAL = 4;
+
+export function addIsaDevices(setting: IsaSetting): IsaDevices {
+  const { memory, io, clock, trace, interrupts, loop, options } = setting;
+  const irq = (gsi: number) => (asserted: boolean) => interrupts.setIrq(gsi, asserted);
+  const ports = (first: number, count: number, name: string, ops: MmioOps, priority = 0): void =>
+    io.addSubregion(first, new MmioRegion(memory, name, count, ops), priority);
+  // Without firmware there is nothing to come back to after a reset: the run ends.
+  const reset = (): void => loop.end({ kind: 'exited', by: 'reset', status: 0 });
+
+  const serial = new Uart16550({
+    name: 'serial0',
+    clock,
+    trace,
+    transmit: options.serialOutput,
+    interrupt: irq(IRQ_SERIAL),
+    out2GatesInterrupt: options.personality !== 'qemu',
+  });
+  const pit = new Pit8254({ clock, interrupt: irq(IRQ_TIMER) });
+  const controlB = new SystemControlB(clock, pit);
+  // A20 always passes: the board enters kernels in protected mode, where every PC has it open.
+  const port92 = new Port92({ trace, reset, a20Changed: () => {} });
+  const keyboard = new I8042({ trace, reset, a20Changed: () => {}, interrupt: irq(IRQ_KEYBOARD) });
+  const resetControl = new ResetControl(trace, reset);
+  memory.transaction(() => {
+    ports(0x20, 2, 'pic', interrupts.pic.ports('master'));
+    ports(0xa0, 2, 'pic', interrupts.pic.ports('slave'));
+    ports(0x4d0, 2, 'elcr', interrupts.pic.elcrPorts());
+    ports(0x40, 4, 'pit', pit.ops);
+    ports(0x60, 1, 'i8042-data', keyboard.dataOps);
+    ports(0x61, 1, 'pcspk', controlB.ops);
+    ports(0x64, 1, 'i8042-cmd', keyboard.commandOps);
+    ports(0x80, 1, 'post', new PostPort(trace).ops);
+    ports(0x92, 1, 'port92', port92.ops);
+    ports(0x3f8, 8, 'serial', serial.ops);
+    ports(RESET_CONTROL_PORT, 1, 'reset-control', resetControl.ops, 1);
+    if (options.debugOutput !== undefined) {
+      ports(DEBUGCON_PORT, 1, 'isa-debugcon', new Debugcon(options.debugOutput).ops);
+    }
+    for (const device of options.devices) {
+      if (device.kind !== 'isa-debug-exit') continue;
+      const debugExit = new DebugExit({
+        port: device.port,
+        size: device.size,
+        exit: (status) => loop.end({ kind: 'exited', by: 'isa-debug-exit', status }),
+      });
+      ports(debugExit.port, debugExit.size, 'isa-debug-exit', debugExit.ops);
+    }
+  });
+  return { serial, stateSources: [serial, pit, controlB, port92, keyboard, resetControl] };
+}

@@ -1,0 +1,90 @@
+/** The root bus: host bridge, LPC bridge, and the controllers of the command line. */
+import type { VirtualClock } from '../../base/clock.ts';
+import type { StateSource } from '../../base/state.ts';
+import type { TraceBus } from '../../base/trace.ts';
+import type { InterruptController } from '../../interrupts/interrupt-controller.ts';
+import {
+  ContainerRegion,
+  type MemoryRegion,
+  type MemorySystem,
+  MmioRegion,
+  WHOLE_ADDRESS_SPACE,
+} from '../../memory/index.ts';
+import { PciBus } from '../../pci/bus.ts';
+import { COMMAND, COMMAND_BUS_MASTER } from '../../pci/config-registers.ts';
+import { assignResources, routePirqs } from '../../pci/firmware-setup.ts';
+import { HostBridge } from '../../pci/host-bridge.ts';
+import { LpcBridge } from '../../pci/lpc-bridge.ts';
+import { CONFIG_ADDRESS_PORT, CONFIG_DATA_PORT, RootComplex } from '../../pci/root-complex.ts';
+import type { BoardError, HandOver, Q35Options } from './q35-options.ts';
+import { addUsb } from './q35-usb.ts';
+
+export interface PciSetting {
+  readonly memory: MemorySystem;
+  readonly system: MemoryRegion;
+  readonly io: MemoryRegion;
+  readonly clock: VirtualClock;
+  readonly trace: TraceBus;
+  readonly interrupts: InterruptController;
+  readonly options: Q35Options;
+}
+
+export interface PciParts {
+  readonly bus: PciBus;
+  readonly stateSources: readonly StateSource[];
+  /** Leaves PCI as firmware leaves it to a kernel. */
+  readonly handOver: () => void;
+}
+
+/** QEMU puts PCI memory behind RAM and the chipset's own windows. */
+const PCI_PRIORITY = -1;
+const CLASS_USB = 0x0c_03;
+/** The 8259 inputs of the PIRQs are level-triggered (ELCR2 bits 2 and 3: IRQ 10 and 11). */
+const ELCR2_PIRQS = 0x0c;
+
+export function addPci(setting: PciSetting): PciParts | BoardError {
+  const { memory, system, io, trace, interrupts, options } = setting;
+  const window = new ContainerRegion(memory, 'pci', WHOLE_ADDRESS_SPACE);
+  system.addSubregion(0, window, PCI_PRIORITY);
+  const rootComplex = new RootComplex();
+  const lpc = new LpcBridge({
+    system: memory,
+    ioApicPin: (pin, asserted) => interrupts.ioApic.setLine(pin, asserted),
+    picIrq: (irq, asserted) => interrupts.setPicIrq(irq, asserted),
+  });
+  const qemu = options.personality === 'qemu';
+  const bus = new PciBus({
+    system: memory,
+    trace,
+    memory: window,
+    io,
+    dmaRoot: system,
+    intx: lpc,
+    reportMasterAbort: !qemu,
+  });
+  rootComplex.addBus(bus);
+  const bridge = new HostBridge({ system: memory, rootComplex, memory: system, ecamAtReset: true });
+  bridge.plug(bus, 0);
+  lpc.plug(bus, 31);
+  io.addSubregion(CONFIG_ADDRESS_PORT, new MmioRegion(memory, 'pci-conf-idx', 4, rootComplex.addressPorts()));
+  io.addSubregion(CONFIG_DATA_PORT, new MmioRegion(memory, 'pci-conf-data', 4, rootComplex.dataPorts()));
+  const usb = addUsb({ ...setting, bus });
+  if ('problem' in usb) return usb;
+  bus.explainCpuAccesses();
+
+  const handOver: HandOver = { resourcesAssigned: true, usbBusMaster: qemu, ...options.handOver };
+  return {
+    bus,
+    stateSources: [...bus.functions, bridge.hostState, lpc.wireState, ...usb.stateSources],
+    handOver: () => {
+      if (!handOver.resourcesAssigned) return;
+      assignResources(bus);
+      routePirqs(lpc);
+      interrupts.pic.slave.writeElcr(ELCR2_PIRQS);
+      for (const entry of bus.functions) {
+        if (!handOver.usbBusMaster || entry.identity.classCode >>> 8 !== CLASS_USB) continue;
+        entry.configWrite(COMMAND, 2, entry.command | COMMAND_BUS_MASTER);
+      }
+    },
+  };
+}

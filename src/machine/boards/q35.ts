@@ -1,0 +1,200 @@
+/**
+ * A PC like QEMU's q35: MCH and ICH9 LPC, RAM below and above the PCI hole, 8259s, I/O APIC, local APIC, PIT, RTC, 16550,
+ * debug ports, and the PCI devices of the command line.
+ *
+ * Does not implement: firmware and its ROM, ACPI power management, HPET, SATA, SMBus, VGA, more than one processor.
+ */
+import { gpa } from '../../base/address.ts';
+import { VirtualClock } from '../../base/clock.ts';
+import { StateRegistry } from '../../base/state.ts';
+import { Processor } from '../../cpu/processor.ts';
+import type { InterruptAcknowledge } from '../../cpu/types.ts';
+import { InterruptController } from '../../interrupts/interrupt-controller.ts';
+import { IO_APIC_SIZE } from '../../interrupts/io-apic.ts';
+import {
+  AddressSpace,
+  AliasRegion,
+  ContainerRegion,
+  CpuMemoryPort,
+  CpuPortIo,
+  createIoPortRoot,
+  directRanges,
+  MemorySystem,
+  type MmioOps,
+  MmioRegion,
+  RamRegion,
+  WHOLE_ADDRESS_SPACE,
+} from '../../memory/index.ts';
+import { Machine } from '../machine.ts';
+import { RunLoop } from '../run-loop.ts';
+import { StuckDetector } from '../stuck-detector.ts';
+import { countingPorts } from './counting-ports.ts';
+import { addIsaDevices } from './q35-isa.ts';
+import { FOUR_GIB, IOAPIC_BASE, LOCAL_APIC_BASE, memoryMap, type RamLayout, splitRam } from './q35-memory-map.ts';
+import type { BoardError, Q35Options } from './q35-options.ts';
+import { addPci } from './q35-pci.ts';
+
+const MIB = 1024 * 1024;
+/** Everything stands in one WebAssembly memory of at most 4 GiB; this is the most RAM that fits beside the core's state. */
+const RAM_MAX = 3584 * MIB;
+/** With writers tracked, half as much again. */
+const RAM_TRACKED_MAX = 2304 * MIB;
+
+export function createQ35(options: Q35Options): Machine | BoardError {
+  const ramError = checkRam(options);
+  if (ramError !== undefined) return ramError;
+  const { trace } = options;
+  const clock = new VirtualClock();
+  const state = new StateRegistry();
+  const memory = new MemorySystem(trace, { readonlyAliases: options.personality === 'qemu' ? 'qemu' : 'protect' });
+  const system = new ContainerRegion(memory, 'system', WHOLE_ADDRESS_SPACE);
+  const addressSpace = new AddressSpace(memory, 'memory', system);
+  const io = createIoPortRoot(memory);
+  const ioSpace = new AddressSpace(memory, 'I/O', io);
+
+  const late: { interrupts?: InterruptController } = {};
+  const acknowledge: InterruptAcknowledge = { acknowledge: (cpu) => late.interrupts!.acknowledge(cpu) };
+  const counted = countingPorts(new CpuMemoryPort(addressSpace), new CpuPortIo(ioSpace));
+  const processor = new Processor(
+    { memoryBytes: options.ramBytes, cpus: 1, model: options.cpuModel, trackWriters: options.trackWriters },
+    {
+      memory: counted.memory,
+      io: counted.io,
+      interrupts: acknowledge,
+      msrs: {
+        read: (cpu, msr) => late.interrupts!.msrs.read(cpu, msr),
+        write: (cpu, msr, value) => late.interrupts!.msrs.write(cpu, msr, value),
+      },
+      clock,
+      trace,
+    },
+  );
+  let interruptLine = false;
+  const interrupts = new InterruptController({
+    cpus: 1,
+    clock,
+    trace,
+    lines: {
+      setInterruptLine: (cpu, asserted) => {
+        interruptLine = asserted;
+        processor.setInterruptLine(cpu, asserted);
+      },
+      raiseNmi: (cpu) => processor.raiseNmi(cpu),
+    },
+  });
+  late.interrupts = interrupts;
+
+  const ram = splitRam(options.ramBytes, options.maxRamBelow4g);
+  const ramRegion = new RamRegion(memory, 'pc.ram', processor.allocate(options.ramBytes));
+  memory.transaction(() => {
+    mapRam(memory, system, ramRegion, ram);
+    const apic = new MmioRegion(memory, 'apic-msi', 0x10_0000, interrupts.apicOps());
+    apic.reentrant = true;
+    system.addSubregion(LOCAL_APIC_BASE, apic, 0x1000);
+    const ioApic = new MmioRegion(memory, 'ioapic', IO_APIC_SIZE, ioApicOps(interrupts));
+    ioApic.reentrant = true;
+    system.addSubregion(IOAPIC_BASE, ioApic);
+  });
+  connectProcessorToMemory(memory, addressSpace, processor);
+
+  const stuck: StuckDetector = new StuckDetector({
+    processor,
+    timersArmed: () => clock.nextDeadline() !== undefined,
+    deviceWrites: () => counted.writes,
+    readRam: (address, size) => machine.readRam(address, size),
+  });
+  const loop = new RunLoop({
+    processor,
+    clock,
+    stuck,
+    idle: trace.channel('machine.idle'),
+    interruptPending: () => interruptLine,
+  });
+  const isa = addIsaDevices({ memory, io, clock, trace, interrupts, loop, options });
+  const pci = addPci({ memory, system, io, clock, trace, interrupts, options });
+  if ('problem' in pci) return pci;
+
+  for (const part of [
+    ...processor.states(),
+    ramRegion.stateSource(),
+    ...interrupts.stateSources,
+    ...isa.stateSources,
+  ]) {
+    state.register(part);
+  }
+  for (const part of pci.stateSources) state.register(part);
+
+  const machine: Machine = new Machine({
+    trace,
+    clock,
+    state,
+    processor,
+    addressSpace,
+    ioSpace,
+    pci: pci.bus,
+    memoryMap: memoryMap(ram),
+    loop,
+    prepareDirectEntry: () => {
+      interrupts.setUpVirtualWire();
+      pci.handOver();
+    },
+    receiveSerial: (bytes) => isa.serial.receive(bytes),
+  });
+  return machine;
+}
+
+function ioApicOps({ ioApic }: InterruptController): MmioOps {
+  return {
+    read: (offset) => ioApic.read(offset),
+    write: (offset, size, value) => ioApic.write(offset, size, value),
+    valid: { minimum: 1, maximum: 4 },
+    impl: { minimum: 4, maximum: 4 },
+  };
+}
+
+function checkRam(options: Q35Options): BoardError | undefined {
+  const { ramBytes, trackWriters } = options;
+  const mib = ramBytes / MIB;
+  if (!Number.isInteger(mib) || mib < 2) {
+    return {
+      problem: `${mib} MiB of RAM: the board takes a whole number of MiB from 2`,
+      hint: 'for example --ram 128M',
+    };
+  }
+  const limit = trackWriters ? RAM_TRACKED_MAX : RAM_MAX;
+  if (ramBytes <= limit) return undefined;
+  return {
+    problem: `${mib} MiB of RAM do not fit: ${limit / MIB} MiB is the most${trackWriters ? ' while writers are tracked' : ''}`,
+    hint: trackWriters && ramBytes <= RAM_MAX ? 'give less, or --no-track-writers' : 'give less',
+  };
+}
+
+function mapRam(memory: MemorySystem, system: ContainerRegion, ram: RamRegion, layout: RamLayout): void {
+  system.addSubregion(0, new AliasRegion(memory, 'ram-below-4g', ram, 0, layout.below4g));
+  if (layout.above4g > 0) {
+    system.addSubregion(FOUR_GIB, new AliasRegion(memory, 'ram-above-4g', ram, layout.below4g, layout.above4g));
+  }
+}
+
+/** The processor learns of every change of the flat view, and of every byte of RAM that somebody else writes. */
+function connectProcessorToMemory(memory: MemorySystem, space: AddressSpace, processor: Processor): void {
+  let stale = true;
+  const mark = (): void => {
+    stale = true;
+  };
+  memory.listen(space, {
+    name: 'processor',
+    priority: 0,
+    regionAdd: mark,
+    regionDel: mark,
+    commit: () => {
+      if (!stale) return;
+      stale = false;
+      processor.setDirectRanges(directRanges(space.view));
+    },
+  });
+  memory.onRamWritten = (_region, _offset, size, address, writer) => {
+    if (address === undefined) return;
+    processor.noteExternalWrite(gpa(address), size, writer?.kind === 'device' ? writer.name : 'cpu');
+  };
+}

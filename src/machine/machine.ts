@@ -1,0 +1,93 @@
+/** A whole PC: a board's parts, and the loop that runs them. */
+import type { BusAddress, Gpa } from '../base/address.ts';
+import type { VirtualClock } from '../base/clock.ts';
+import type { StateRegistry } from '../base/state.ts';
+import type { TraceBus } from '../base/trace.ts';
+import type { ProcessorLike } from '../cpu/types.ts';
+import { type AddressSpace, DmaView } from '../memory/index.ts';
+import type { PciBus } from '../pci/bus.ts';
+import { loadImage } from './loaders/image.ts';
+import type { LoadError, LoadOptions, LoadPlan, MemoryMapEntry } from './loaders/load-plan.ts';
+import type { Outcome, RunLimits } from './outcome.ts';
+import type { RunLoop } from './run-loop.ts';
+
+/** What a board hands over when it has built itself. */
+export interface MachineParts {
+  readonly trace: TraceBus;
+  readonly clock: VirtualClock;
+  readonly state: StateRegistry;
+  readonly processor: ProcessorLike;
+  /** What the processor sees. */
+  readonly addressSpace: AddressSpace;
+  readonly ioSpace: AddressSpace;
+  readonly pci: PciBus;
+  readonly memoryMap: readonly MemoryMapEntry[];
+  readonly loop: RunLoop;
+  /** Does what firmware would have done before a kernel is entered directly. */
+  readonly prepareDirectEntry: () => void;
+  /** Bytes from the host's console to the first serial port. */
+  readonly receiveSerial: (bytes: Uint8Array) => void;
+}
+
+export class Machine {
+  readonly trace: TraceBus;
+  readonly clock: VirtualClock;
+  readonly state: StateRegistry;
+  readonly processor: ProcessorLike;
+  readonly addressSpace: AddressSpace;
+  readonly ioSpace: AddressSpace;
+  readonly pci: PciBus;
+  readonly memoryMap: readonly MemoryMapEntry[];
+  readonly #parts: MachineParts;
+
+  constructor(parts: MachineParts) {
+    this.#parts = parts;
+    this.trace = parts.trace;
+    this.clock = parts.clock;
+    this.state = parts.state;
+    this.processor = parts.processor;
+    this.addressSpace = parts.addressSpace;
+    this.ioSpace = parts.ioSpace;
+    this.pci = parts.pci;
+    this.memoryMap = parts.memoryMap;
+  }
+
+  /** True while the processor executes guest instructions (and in whatever those call). */
+  get executing(): boolean {
+    return this.#parts.loop.executing;
+  }
+
+  /** Puts an image into memory and the processor at its entry. Returns what is wrong with it, if anything is. */
+  load(image: Uint8Array, options: Omit<LoadOptions, 'memoryMap'>): LoadError | LoadPlan {
+    const result = loadImage(image, { ...options, memoryMap: this.memoryMap });
+    if (!result.ok) return result.error;
+    const { segments, entry } = result.plan;
+    this.#parts.prepareDirectEntry();
+    const loader = new DmaView(this.addressSpace, 'loader');
+    for (const segment of segments) {
+      const address = segment.address as number as BusAddress;
+      loader.set(address, 0, segment.memorySize);
+      loader.write(address, segment.bytes);
+    }
+    if (entry.mode === 'protected32') this.processor.enterProtected32(entry.entry, { eax: entry.eax, ebx: entry.ebx });
+    else this.processor.enterLong64(entry.entry, entry.pageTables, BigInt(entry.stack));
+    return result.plan;
+  }
+
+  run(limits?: RunLimits): Outcome {
+    return this.#parts.loop.run(limits);
+  }
+
+  receiveSerial(bytes: Uint8Array): void {
+    this.#parts.receiveSerial(bytes);
+  }
+
+  /** A debugger's read of RAM or ROM: no side effects; `undefined` unless all bytes stand in one region. */
+  readRam(address: Gpa, size: number): Uint8Array | undefined {
+    const range = this.addressSpace.view.find(address);
+    const backing = range?.readBacking;
+    if (range === undefined || backing === undefined || address + size > range.end) return undefined;
+    const offset = address + range.offsetDelta;
+    return backing.slice(offset, offset + size);
+  }
+}

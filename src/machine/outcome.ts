@@ -1,0 +1,25 @@
+/** How a run ended. */
+import type { Gva } from '../base/address.ts';
+
+export type Outcome =
+  /** The guest ended the run itself; `status` is what it asked for (isa-debug-exit: value << 1 | 1; power-off: 0). */
+  | { readonly kind: 'exited'; readonly by: 'isa-debug-exit' | 'power-off' | 'reset'; readonly status: number }
+  /** HLT with nothing left that could interrupt it. */
+  | { readonly kind: 'halted'; readonly pc: Gva }
+  /** A loop that changes nothing and that nothing can end. */
+  | { readonly kind: 'spinning'; readonly pc: Gva }
+  | { readonly kind: 'triple-fault'; readonly pc: Gva }
+  | { readonly kind: 'unimplemented'; readonly pc: Gva; readonly bytes: Uint8Array }
+  | { readonly kind: 'instruction-limit' }
+  | { readonly kind: 'time-limit' }
+  /** The host asked for it (Ctrl-C). */
+  | { readonly kind: 'interrupted' };
+
+export interface RunLimits {
+  /** Instructions in total since power-on. */
+  readonly maxInstructions?: number;
+  /** Virtual time in nanoseconds since power-on. */
+  readonly maxTime?: number;
+  /** Called between slices; returning true ends the run as `interrupted`. Must not change the machine. */
+  readonly poll?: () => boolean;
+}
