@@ -1,6 +1,6 @@
 /**
- * The real-time clock and CMOS memory of a PC, ports 0x70 and 0x71, IRQ 8 (Motorola MC146818A datasheet, 1984; the memory map
- * is the AT's and SeaBIOS's). Time is a fixed epoch plus virtual time, so that every run sees the same dates.
+ * The real-time clock and CMOS memory of a PC, ports 0x70 and 0x71, IRQ 8 (Motorola MC146818A datasheet, 1984; the
+ * memory map is the AT's and SeaBIOS's). Time is a fixed epoch plus virtual time, so that every run sees the same dates.
  *
  * Not modelled: daylight saving, the square wave, the second bank of CMOS.
  */
@@ -46,7 +46,7 @@ export class Rtc implements StateSource {
   #nmiMasked = false;
   /** Seconds since 1970 at virtual time 0, as the guest set the clock. */
   #offsetSeconds: number;
-  /** The time registers while SET holds them (Register B bit 7): as written, in any order, even if no such date exists. */
+  /** The time registers while SET holds them (Register B bit 7): as written, even if no such date exists. */
   #held: Civil | undefined;
   #a: number = REGISTER_A.reset;
   #b: number = REGISTER_B.reset;

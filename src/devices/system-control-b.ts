@@ -1,4 +1,4 @@
-/** System control port B, 0x61: gate and output of timer counter 2, speaker, refresh toggle (ICH9 datasheet §13.7.1). */
+/** System control port B, 0x61: gate and output of timer 2, speaker, refresh toggle (ICH9 datasheet §13.7.1). */
 import type { VirtualClock } from '../base/clock.ts';
 import type { StateSource, StateValue } from '../base/state.ts';
 import type { MmioOps } from '../memory/mmio-ops.ts';

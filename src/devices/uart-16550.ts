@@ -1,7 +1,7 @@
 /**
  * A 16550A serial port as a PC has it: eight ports, at 0x3f8 with IRQ 4 for the first (National PC16550D datasheet,
  * 1995). The transmitter is infinitely fast, as QEMU's is: the holding register is empty again at once. The receiver
- * takes bytes from a queue of the host as fast as the driver reads them; only the FIFO's time-out follows the baud rate.
+ * takes bytes from the host's queue as fast as the driver reads them; only the FIFO's time-out follows the baud rate.
  *
  * Not modelled: parity and framing errors (a host has none), DMA signalling, the alternate function register.
  */

@@ -1,4 +1,4 @@
-/** IA32_APIC_BASE and IA32_TSC_DEADLINE: the local APIC's model-specific registers (Intel SDM Vol. 3A 10.4.4, 10.5.4.1). */
+/** IA32_APIC_BASE and IA32_TSC_DEADLINE: the local APIC's MSRs (Intel SDM Vol. 3A 10.4.4, 10.5.4.1). */
 import type { ExternalMsrs } from '../cpu/types.ts';
 import type { LocalApic } from './local-apic.ts';
 

@@ -107,7 +107,7 @@ export class InterruptController implements InterruptAcknowledge {
     return vector;
   }
 
-  /** Drives a global system interrupt: 0-15 are the ISA IRQs, on both the 8259s and the I/O APIC; 16-23 only on the latter. */
+  /** Drives a global system interrupt: the ISA IRQs 0-15 on both 8259s and I/O APIC, 16-23 only on the latter. */
   setIrq(gsi: number, asserted: boolean): void {
     if (gsi < ISA_IRQS) this.pic.setLine(gsi, asserted);
     const pin = gsi === 0 ? TIMER_PIN : gsi;
@@ -126,7 +126,7 @@ export class InterruptController implements InterruptAcknowledge {
   }
 
   /**
-   * The megabyte at 0xfee00000, to be placed in front of everything else. A processor's access to the first page reaches
+   * The megabyte at 0xfee00000, to be placed in front of all else. A processor's access to the first page reaches
    * its own local APIC; a device's write, and a processor's beyond that page, is an interrupt message.
    */
   apicOps(): MmioOps {

@@ -1,4 +1,4 @@
-/** The local vector table: the timer, LINT0, LINT1, error, thermal and performance entries (Intel SDM Vol. 3A 10.5.1). */
+/** The local vector table: the timer, LINT0, LINT1, error, thermal and performance (Intel SDM Vol. 3A 10.5.1). */
 import type { Register32 } from '../base/registers.ts';
 import type { StateValue } from '../base/state.ts';
 import { DELIVERY } from './apic-bus.ts';

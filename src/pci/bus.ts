@@ -153,7 +153,7 @@ export class PciBus {
     for (const bar of entry.bars.values()) if (isLeftAtZero(bar)) this.#reportZero(entry, bar);
   }
 
-  /** Low addresses are RAM, so a driver that uses a BAR at 0 meets no hole: the fact is stated when decoding goes on. */
+  /** Low addresses are RAM: a driver that uses a BAR at 0 meets no hole: the fact is stated when decoding goes on. */
   #reportZero(entry: PciFunction, bar: Bar): void {
     this.#off.emit({
       device: entry.label,

@@ -30,7 +30,10 @@ declare module '../base/trace.ts' {
       readonly previous: number;
       readonly command: number;
     };
-    /** The CPU touched an address where a BAR of `device` would be if its decoding were on (Command.MEM = 0), or a BAR left at 0. */
+    /**
+     * The CPU touched an address where a BAR of `device` would be if its decoding were on (Command.MEM = 0), or a BAR
+     * left at 0 (then also stated, with offset and address 0, when decoding is enabled over such a BAR).
+     */
     'pci.bar-access-while-off': {
       readonly device: string;
       readonly name: string;

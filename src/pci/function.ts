@@ -1,5 +1,5 @@
 /**
- * One PCI function: its configuration space, BARs, capabilities, interrupts and its view of memory. A device builds one,
+ * One PCI function: its configuration space, BARs, capabilities, interrupts and view of memory. A device builds one,
  * declares its BARs and capabilities, and plugs it into a bus.
  *
  * Not modelled: type 1 headers (bridges), extended capabilities, AER, ATS, vital product data.

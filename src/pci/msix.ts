@@ -132,7 +132,7 @@ export class MsixCapability {
     for (let vector = 0; vector < this.vectors; vector += 1) this.#sendIfReady(vector);
   }
 
-  /** A read of the table BAR range; `offset` from the start of the table, `size` 1, 2 or 4 bytes inside a double word. */
+  /** A read of the table; `offset` from the start of the table, `size` 1, 2 or 4 bytes inside a double word. */
   readTable(offset: number, size: number): number {
     return narrow(this.#table[offset >> 2] ?? 0, offset, size);
   }
