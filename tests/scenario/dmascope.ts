@@ -44,7 +44,7 @@ export function run(guest: Guest, extra: readonly string[] = []): Promise<Ended>
   const file = join(folder, `${runs}.json`);
   const command = ['--import', 'tsx', join(repository, 'src/cli/main.ts'), 'run', guestImage(guest)];
   const flags = ['--ram', guest.ram, '--usb', 'kbd', '--report', `json=${file}`];
-  flags.push('--max-instructions', String(INSTRUCTIONS_MAX), ...extra);
+  flags.push('--max-instructions', String(INSTRUCTIONS_MAX), ...(guest.runOptions ?? []), ...extra);
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [...command, ...flags], {
       cwd: repository,

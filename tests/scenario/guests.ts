@@ -18,6 +18,8 @@ export interface Guest {
   readonly also?: readonly string[];
   readonly rootWhere?: string;
   readonly ram: string;
+  /** Further options of `dmascope run`: 3 GiB leave no room for tracking writers. */
+  readonly runOptions?: readonly string[];
   readonly expectQemuExit?: number;
   readonly note: string;
 }
