@@ -105,7 +105,7 @@ export class CoreInstance {
     this.#allocated = this.ramBase;
     const instance = new WebAssembly.Instance(coreModule(), {
       env: { memory: this.memory, abort: () => assert(false, 'the processor core aborted') },
-      host: imports as unknown as Record<string, unknown>,
+      host: imports as unknown as Record<string, () => void>,
     });
     this.exports = instance.exports as unknown as CoreExports;
     this.setWord(CPU_COUNT, size.cpus);

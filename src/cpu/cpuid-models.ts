@@ -89,6 +89,11 @@ function vendorLeaf(leaf: number, highest: number, vendor: string): CpuidEntry {
   return { leaf, eax: highest, ebx: packed(vendor, 0), edx: packed(vendor, 4), ecx: packed(vendor, 8) };
 }
 
+/** A hypervisor's name stands in EBX, ECX, EDX; a vendor's in EBX, EDX, ECX. */
+function hypervisorLeaf(name: string): CpuidEntry {
+  return { leaf: 0x4000_0000, eax: 0x4000_0001, ebx: packed(name, 0), ecx: packed(name, 4), edx: packed(name, 8) };
+}
+
 function brandLeaves(brand: string): CpuidEntry[] {
   return [0, 1, 2].map((part) => ({
     leaf: 0x8000_0002 + part,
@@ -120,7 +125,7 @@ export function cpuidEntries(model: CpuidModel, cpus: number): readonly CpuidEnt
     { leaf: 7, subleaf: 0, ...zero, ebx: model.features7Ebx },
     { leaf: 0xb, subleaf: 0, ...zero, ebx: 1, ecx: 0x100 },
     { leaf: 0xb, subleaf: 1, eax: shift, ebx: cpus, ecx: 0x201, edx: 0 },
-    vendorLeaf(0x4000_0000, 0x4000_0001, 'TCGTCGTCGTCG'),
+    hypervisorLeaf('TCGTCGTCGTCG'),
     vendorLeaf(0x8000_0000, HIGHEST_EXTENDED_LEAF, model.vendor),
     {
       leaf: 0x8000_0001,
