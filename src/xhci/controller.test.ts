@@ -323,4 +323,20 @@ describe('personalities', () => {
     bench.write(USBCMD, 1);
     expect(driver.command(9).code).toBe(1);
   });
+
+  it('uses the scratchpad pages it asked for, and halts over a page that does not answer (§4.20, INIT-12)', () => {
+    const { bench, driver } = benchWithKeyboard({ personality: PERSONALITIES.scratchpads! });
+    // Max Scratchpad Buffers is 31, split into bits 31:27 and 25:21.
+    expect(bench.read(0x08) >>> 27).toBe(31);
+    bench.ram.setWord(LAYOUT.dcbaa, 0x2_0000);
+    for (let index = 0; index < 31; index += 1) bench.ram.setWord(0x2_0000 + 8 * index, 0x3_0000 + 0x1000 * index);
+    bench.ram.setWord(0x3_0000, 0xdead_beef);
+    driver.start();
+    expect(bench.read(USBSTS) & 5).toBe(0);
+    expect(bench.ram.word(0x3_0000)).toBe(0);
+    bench.write(USBCMD, 0);
+    bench.ram.setWord(0x2_0000 + 8 * 30 + 4, 0xffff_ff80);
+    bench.write(USBCMD, 5);
+    expect(bench.read(USBSTS) & 5).toBe(5);
+  });
 });

@@ -32,6 +32,7 @@ import { reservedMisuse } from './registers/reserved.ts';
 import { readRuntime, writeRuntime } from './registers/runtime.ts';
 import type { RegisterRange } from './registers/space.ts';
 import type { Endpoint } from './slots/endpoint.ts';
+import { takeScratchpads } from './slots/scratchpads.ts';
 import { loadSlots, saveSlots } from './slots/slot-state.ts';
 import { SlotTable } from './slots/slot-table.ts';
 import { CONFIG, USBCMD, USBSTS } from './spec/registers.ts';
@@ -261,6 +262,7 @@ export class XhciController implements Host {
     this.operational.usbsts = (this.operational.usbsts & ~USBSTS.mask('HCH')) >>> 0;
     this.#microframes.start();
     this.#audit.changed('R/S');
+    takeScratchpads(this);
     for (const interrupter of this.interrupters) interrupter.started();
     if (!this.personality.ports.reportAtRun) return;
     // §4.19.2: ports that changed while the controller was halted report now.
