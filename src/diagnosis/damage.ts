@@ -31,13 +31,13 @@ export class DamageLog {
     return damage;
   }
 
-  see<N extends TraceName>(name: N, event: TraceEvents[N], findings: Iterable<Finding>): void {
+  see<N extends TraceName>(name: N, event: TraceEvents[N], findings: () => readonly Finding[]): void {
     switch (name) {
       case 'xhci.host-error': {
         const error = event as TraceEvents['xhci.host-error'];
         const damage = this.#get(error.controller);
         if (damage.hostErrors.length < 8) damage.hostErrors.push({ bit: error.bit, where: error.where });
-        blame(findings, error.controller);
+        blame(findings(), error.controller);
         break;
       }
       case 'xhci.event-lost': {
@@ -48,7 +48,7 @@ export class DamageLog {
         if (eventsLost.has(lost.typeName) || eventsLost.size < EVENT_KINDS_MAX) {
           eventsLost.set(lost.typeName, (eventsLost.get(lost.typeName) ?? 0) + 1);
         }
-        if (lost.because === 'dma') blame(findings, lost.controller);
+        if (lost.because === 'dma' || lost.because === 'no-ring') blame(findings(), lost.controller);
         break;
       }
       case 'xhci.doorbell': {
@@ -75,10 +75,14 @@ export class DamageLog {
 }
 
 /** The mistake behind the access that has just failed stops the device. */
-function blame(findings: Iterable<Finding>, device: string): void {
+function blame(findings: readonly Finding[], device: string): void {
   let latest: Finding | undefined;
   for (const finding of findings) {
     if (finding.device === device && finding.failed) latest = finding;
+  }
+  // Nothing failed on the bus: then it was the first error that left the device without what it needs.
+  for (const finding of findings) {
+    if (latest === undefined && finding.device === device && finding.severity === 'error') latest = finding;
   }
   if (latest !== undefined) latest.blocking = true;
 }

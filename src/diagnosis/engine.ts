@@ -120,7 +120,7 @@ export class DiagnosisEngine {
     }
     this.#dispatch(name, event);
     try {
-      this.#damage.see(name, event, this.#findings.values());
+      this.#damage.see(name, event, () => [...this.#findings.values()]);
       if (name === 'machine.idle') this.#hang = event as TraceEvents['machine.idle'];
     } catch (error) {
       this.#problem('effects', error);

@@ -37,6 +37,11 @@ export function ringName(ref: RingRef): string {
   return `the transfer ring of slot ${ref.slotId} endpoint ${ref.endpointId}${stream}`;
 }
 
+/** {@link ringName} without its article, to stand alone. */
+export function ringLabel(ref: RingRef): string {
+  return ringName(ref).replace(/^the /, '');
+}
+
 export function sameTrb(a: TrbWords, b: TrbWords): boolean {
   return (
     a.parameterLow === b.parameterLow &&
@@ -156,8 +161,11 @@ export class ControllerRings {
     const ring = this.get(event);
     ring.first ??= event.address;
     ring.segmentStart ??= event.address;
-    ring.doorbellsUnanswered = 0;
-    if (((event.trb.control >>> 10) & 0x3f) !== LINK_TYPE) ring.consumed += 1;
+    // A Link TRB is only the way to the work that a doorbell announced.
+    if (((event.trb.control >>> 10) & 0x3f) !== LINK_TYPE) {
+      ring.doorbellsUnanswered = 0;
+      ring.consumed += 1;
+    }
     ring.fetched.delete(event.address);
     ring.fetched.set(event.address, { trb: event.trb, toggles: ring.toggles });
     if (ring.fetched.size > HISTORY_MAX) {

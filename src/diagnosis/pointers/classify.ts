@@ -1,5 +1,5 @@
 /** Finds out where a device's pointer leads and, when it leads nowhere, what the driver meant. */
-import { busToGpa, type Gpa, gpa, gva } from '../../base/address.ts';
+import { type BusAddress, busToGpa, type Gpa, gpa, gva } from '../../base/address.ts';
 import type { AccessFailure } from '../../memory/events.ts';
 import type { DevicePointer } from '../../xhci/events.ts';
 import type { GuestView, PageWalk, PhysicalTarget, Site } from '../guest-view.ts';
@@ -75,17 +75,43 @@ function goodNeighbour(known: ControllerKnowledge, address: number, except: Devi
   return undefined;
 }
 
+/** ERDP names no structure but a place inside one: an event ring segment that the controller knows, or will read. */
+function inEventRing(known: ControllerKnowledge, address: number): boolean {
+  const inside = (base: BusAddress, bytes: number): boolean => {
+    const start = busToGpa(base);
+    return start !== undefined && address >= start && address < start + bytes;
+  };
+  for (const segments of known.segments.values()) {
+    if (segments.some(({ base, size }) => inside(base, size * 16))) return true;
+  }
+  for (const { pointer } of known.pointers.values()) {
+    if (pointer.target === 'Event Ring segment' && inside(pointer.value, pointer.size)) return true;
+  }
+  return false;
+}
+
+/** What shows that `pointer` was meant to lead to `address`: a known object there, or the look of one. */
+function evidenceAt(input: ClassifyInput, address: Gpa): { readonly text: string; readonly sure: boolean } | undefined {
+  const { view, known, pointer } = input;
+  if (pointer.holder.startsWith('ERDP') && inEventRing(known, address)) {
+    return { text: 'the event ring segment', sure: true };
+  }
+  const neighbour = goodNeighbour(known, address, pointer);
+  if (neighbour !== undefined) return { text: neighbour, sure: true };
+  const text = recognise(view, address, pointer.target);
+  return text === undefined ? undefined : { text, sure: recogniseSurely(view, address, pointer.target) !== undefined };
+}
+
 function asDoubleTranslated(
   input: ClassifyInput,
   maps: readonly DirectMap[],
 ): Extract<Verdict, { kind: 'double-translated' }> | undefined {
-  const { view, known, pointer } = input;
+  const { view, pointer } = input;
   const value = BigInt(pointer.value);
   for (const { offset, observed } of maps) {
     const physical = ramAt(view, value + offset);
     if (physical === undefined) continue;
-    const recognised = recognise(view, physical, pointer.target);
-    const evidence = goodNeighbour(known, physical, pointer) ?? recognised;
+    const evidence = evidenceAt(input, physical)?.text;
     if (!observed && evidence === undefined) continue;
     const certainty = evidence !== undefined && observed ? 'certain' : 'suspected';
     return { kind: 'double-translated', physical, offset, evidence, certainty };
@@ -98,7 +124,7 @@ function asTruncated(
   input: ClassifyInput,
   maps: readonly DirectMap[],
 ): Extract<Verdict, { kind: 'truncated' }> | undefined {
-  const { view, known, pointer } = input;
+  const { view, pointer } = input;
   const value = busToGpa(pointer.value);
   if (value === undefined || value >= FOUR_GIB) return undefined;
   for (let half = 1; half <= UPPER_HALVES_MAX; half += 1) {
@@ -106,12 +132,10 @@ function asTruncated(
     const target = view.describePhysical(physical);
     if (target.kind === 'nothing' && target.above === undefined) break;
     if (target.kind !== 'ram') continue;
-    const neighbour = goodNeighbour(known, physical, pointer);
-    const evidence = neighbour ?? recognise(view, physical, pointer.target);
+    const evidence = evidenceAt(input, physical);
     if (evidence === undefined) continue;
-    const sure = neighbour !== undefined || recogniseSurely(view, physical, pointer.target) !== undefined;
-    const certainty = sure ? 'certain' : 'suspected';
-    return { kind: 'truncated', full: BigInt(physical), physical, virtual: false, evidence, certainty };
+    const certainty = evidence.sure ? 'certain' : 'suspected';
+    return { kind: 'truncated', full: BigInt(physical), physical, virtual: false, evidence: evidence.text, certainty };
   }
   const upperHalves = new Set(maps.filter((map) => map.observed).map(({ offset }) => (offset + BigInt(value)) >> 32n));
   for (const { offset } of maps.filter((map) => map.observed)) upperHalves.add(offset >> 32n);
@@ -120,7 +144,7 @@ function asTruncated(
     const full = BigInt.asUintN(64, (upper << 32n) | BigInt(value));
     const physical = walkIfMapped(input, full)?.physical;
     if (full === BigInt(value) || physical === undefined || view.describePhysical(physical).kind !== 'ram') continue;
-    const found = goodNeighbour(known, physical, pointer) ?? recognise(view, physical, pointer.target);
+    const found = evidenceAt(input, physical)?.text;
     const evidence = found ?? 'mapped memory of the guest';
     return {
       kind: 'truncated',
@@ -132,17 +156,6 @@ function asTruncated(
     };
   }
   return undefined;
-}
-
-/** ERDP names no structure but a place inside one: the event ring segments that the controller has read. */
-function inEventRing(known: ControllerKnowledge, address: number): boolean {
-  for (const segments of known.segments.values()) {
-    for (const { base, size } of segments) {
-      const start = busToGpa(base);
-      if (start !== undefined && address >= start && address < start + size * 16) return true;
-    }
-  }
-  return false;
 }
 
 /**

@@ -1,11 +1,12 @@
 /** Looks up every pointer that a device is given, once it is certain that the driver has finished writing it. */
-import { type BusAddress, hex, offsetBus } from '../../base/address.ts';
+import { type BusAddress, bus, busToGpa, gpa, hex, offsetBus } from '../../base/address.ts';
 import type { TraceEvents, TraceName } from '../../base/trace.ts';
 import type { AccessFailure } from '../../memory/events.ts';
 import type { DevicePointer, RegisterAccess } from '../../xhci/events.ts';
 import type { GuestView, Site } from '../guest-view.ts';
 import { type ControllerKnowledge, type Knowledge, type PointerRecord, registerKey } from '../knowledge.ts';
 import { classify } from './classify.ts';
+import { readPointer } from './recognise.ts';
 
 /** Half-written registers that wait for their other half: there are a few 64-bit registers for each interrupter. */
 const WAITING_MAX = 128;
@@ -65,6 +66,42 @@ function segmentOfFailure(
         at: table === undefined ? undefined : offsetBus(table, index * 16),
       };
     }
+  }
+  return undefined;
+}
+
+/** A Device Context is at most 32 contexts of 64 bytes (xHCI 1.2 §6.2.1). */
+const DEVICE_CONTEXT_BYTES = 2048;
+/** MaxSlots is at most 255 (xHCI 1.2 §5.3.3). */
+const SLOTS_MAX = 255;
+
+/** The entry of the Device Context Base Address Array through which the controller came to a context. */
+function contextOfFailure(
+  failure: AccessFailure,
+  known: ControllerKnowledge,
+  view: GuestView,
+): DevicePointer | undefined {
+  const array = known.byHolder('DCBAAP')?.pointer.value;
+  const table = array === undefined ? undefined : busToGpa(array);
+  if (failure.purpose?.register !== 'DCBAAP' || table === undefined) return undefined;
+  for (let slotId = 1; slotId <= SLOTS_MAX; slotId += 1) {
+    const storedAt = gpa(table + 8 * slotId);
+    const value = readPointer(view, storedAt);
+    if (value === undefined) return undefined;
+    const distance = BigInt(failure.address) - BigInt(value);
+    if (value === 0 || distance < 0n || distance >= BigInt(DEVICE_CONTEXT_BYTES)) continue;
+    return {
+      controller: known.name,
+      target: 'Device Context',
+      holder: `DCBAA[${slotId}]`,
+      value,
+      storedAt: bus(storedAt),
+      size: 1024,
+      alignment: 64,
+      boundary: 4096,
+      written: value,
+      write: true,
+    };
   }
   return undefined;
 }
@@ -155,7 +192,8 @@ export class PointerJudge {
     const writes = known.registers.get(holder);
     if (writes === undefined) return false;
     // Low half first, high half second (xHCI 1.2 §5.1): between the two, the value is nobody's word.
-    const lowNow = writes.low !== writes.high && writes.low?.instruction === this.#view.now().instruction;
+    const { instruction } = this.#view.now();
+    const lowNow = writes.low?.instruction === instruction && writes.high?.instruction !== instruction;
     if (lowNow) return true;
     return !known.running && (writes.low === undefined) !== (writes.high === undefined);
   }
@@ -186,7 +224,7 @@ export class PointerJudge {
       this.#judgeWhenWhole(blamed, failure);
       return;
     }
-    const pointer = pointerOfFailure(failure, known);
+    const pointer = contextOfFailure(failure, known, this.#view) ?? pointerOfFailure(failure, known);
     const register = pointer.storedAt === undefined ? known.writerOf(pointer.holder) : undefined;
     const site = register ?? this.#known.siteOf(pointer) ?? this.#view.currentSite();
     this.#judge({ pointer, site, verdict: undefined }, failure);

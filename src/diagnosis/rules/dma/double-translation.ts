@@ -41,6 +41,7 @@ write_erdp_physical(ring);`,
           expected: verdict.physical,
           site: record.site,
           role: storeRole(pointer),
+          key: pointer.holder,
           certainty: verdict.certainty,
           family: 'double-translation',
           facts: [

@@ -48,6 +48,7 @@ ir->erdp_hi = (uint32_t)(erdp >> 32);`,
           expected: verdict.physical,
           site: record.site,
           role: storeRole(pointer),
+          key: pointer.holder,
           certainty: verdict.certainty,
           family: 'truncated-address',
           facts: [

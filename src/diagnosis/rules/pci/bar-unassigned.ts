@@ -118,7 +118,7 @@ volatile uint32_t *regs = map_physical(base);`,
     'pci.config-written': (state, event, context) => {
       note(state, event);
       const entry = state.devices.get(event.device);
-      if (entry !== undefined && (event.offset === BAR0 || event.offset === BAR1)) entry.site = context.known.here();
+      if (entry !== undefined && event.offset === BAR0) entry.site = context.known.here();
     },
     'pci.command-changed': (state, event, context) => {
       const entry = bar(state, event.device, event.name);

@@ -3,7 +3,7 @@ import { xhci } from '../../../base/registers.ts';
 import { fact } from '../../finding.ts';
 import { whenFact } from '../../pointers/describe.ts';
 import { defineRule } from '../../rule.ts';
-import { isTypeOf, storedBy, trbCycle, trbName } from './trb.ts';
+import { isTypeOf, LINK, storedBy, trbCycle, trbName, trbType } from './trb.ts';
 
 export default defineRule({
   id: 'xhci/command-cycle-mismatch',
@@ -71,7 +71,7 @@ ring[0].control = TRB_TYPE(NO_OP_COMMAND) | 1; /* cycle = 1 */`,
       );
     },
     'diagnosis.trb-consumed': (_state, event, context) => {
-      if (event.kind === 'command') context.withdraw(event.controller);
+      if (event.kind === 'command' && trbType(event.trb) !== LINK) context.withdraw(event.controller);
     },
   },
 });

@@ -2,9 +2,9 @@ import { busToGpa, gpa, hex } from '../../../base/address.ts';
 import { xhci } from '../../../base/registers.ts';
 import { fact } from '../../finding.ts';
 import { whenFact } from '../../pointers/describe.ts';
-import { ringKey, ringName, sameTrb } from '../../rings.ts';
+import { ringKey, ringLabel, ringName, sameTrb } from '../../rings.ts';
 import { defineRule } from '../../rule.ts';
-import { isTypeOf, isZero, storedBy, trbCycle, trbName } from './trb.ts';
+import { isTypeOf, isZero, LINK, storedBy, trbCycle, trbName, trbType } from './trb.ts';
 
 export default defineRule({
   id: 'xhci/cycle-bit-wrong',
@@ -52,7 +52,7 @@ trb->control = TRB_TYPE(type) | ring->cycle;`,
       context.report(
         {
           device: event.controller,
-          where: name,
+          where: ringLabel(event),
           title: `a new TRB on ${name} has the wrong cycle bit`,
           address: event.address,
           site: at === undefined ? undefined : context.view.whoWrote(gpa(at + 8)),
@@ -77,6 +77,8 @@ trb->control = TRB_TYPE(type) | ring->cycle;`,
         { provisional: `${event.controller} ${ringKey(event)}` },
       );
     },
-    'diagnosis.trb-consumed': (_state, event, context) => context.withdraw(`${event.controller} ${ringKey(event)}`),
+    'diagnosis.trb-consumed': (_state, event, context) => {
+      if (trbType(event.trb) !== LINK) context.withdraw(`${event.controller} ${ringKey(event)}`);
+    },
   },
 });

@@ -60,11 +60,10 @@ address_device(slot_id, input_context);`,
         title: `Address Device for slot ${slotId}, but DCBAA[${slotId}] is 0`,
         address: 0,
         expected: shifted ? below : undefined,
-        site: context.view.whoWrote(at) ?? context.view.currentSite(),
-        role:
-          context.view.whoWrote(at) === undefined
-            ? 'rings the doorbell for Address Device'
-            : `stores 0 in DCBAA[${slotId}]`,
+        site: (shifted ? context.view.whoWrote(gpa(at - 8)) : undefined) ?? context.view.currentSite(),
+        role: shifted
+          ? `stores the Device Context of slot ${slotId} in DCBAA[0]`
+          : 'rings the doorbell for Address Device',
         key: `slot ${slotId}`,
         facts: [
           fact(

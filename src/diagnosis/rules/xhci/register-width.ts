@@ -1,6 +1,7 @@
 import { hex } from '../../../base/address.ts';
 import { xhci } from '../../../base/registers.ts';
-import type { RegisterAccess } from '../../../xhci/events.ts';
+import type { RegisterAccess, RegisterSpace } from '../../../xhci/events.ts';
+import { registerName } from '../../../xhci/registers/names.ts';
 import { fact } from '../../finding.ts';
 import { whenFact } from '../../pointers/describe.ts';
 import { defineRule, type RuleContext } from '../../rule.ts';
@@ -8,6 +9,26 @@ import { defineRule, type RuleContext } from '../../rule.ts';
 const DWORD = 4;
 /** QEMU's names for the controller's register windows, as a refused access reports them. */
 const WINDOW = /^(operational|runtime|doorbell|usb[23] port #\d+)$/;
+
+const BARS_MAX = 64;
+const SPACES: Readonly<Record<string, RegisterSpace>> = {
+  operational: 'operational',
+  runtime: 'runtime',
+  doorbell: 'doorbell',
+};
+/** QEMU's layout of BAR 0, the only controller that refuses narrow accesses as a region does. */
+const BASES: Readonly<Partial<Record<RegisterSpace, number>>> = {
+  operational: 0x40,
+  port: 0x440,
+  runtime: 0x1000,
+  doorbell: 0x2000,
+};
+
+interface State {
+  writing: RegisterAccess | undefined;
+  /** BAR 0 of each function, as mapped now. */
+  bars: { readonly device: string; readonly address: number; readonly size: number }[];
+}
 
 function report(context: RuleContext, access: RegisterAccess, write: boolean, refused: boolean): void {
   const name = access.register ?? `${access.space} offset ${hex(access.offset)}`;
@@ -64,7 +85,7 @@ while (!(*usbsts & 1))                         /* a byte load */
     hardware: 'undefined; many controllers ignore byte writes',
   },
   explains: ['INIT-05', 'INIT-08', 'INIT-11', 'REG-04', 'INIT-04'],
-  start: () => ({ writing: undefined as RegisterAccess | undefined }),
+  start: (): State => ({ writing: undefined, bars: [] }),
   on: {
     'xhci.register-written': (state, access) => {
       state.writing = access.size < DWORD ? access : undefined;
@@ -77,21 +98,31 @@ while (!(*usbsts & 1))                         /* a byte load */
       state.writing = undefined;
       report(context, access, write, write);
     },
-    'memory.access-failed': (_state, failure, context) => {
+    'pci.bar-mapped': (state, { device, bar, address, size, mapped }) => {
+      if (bar !== 0) return;
+      state.bars = state.bars.filter((entry) => entry.device !== device).slice(-BARS_MAX);
+      if (mapped) state.bars.push({ device, address, size });
+    },
+    'memory.access-failed': (state, failure, context) => {
       const { reason, initiator } = failure;
       if (initiator.kind !== 'cpu' || reason.kind !== 'refused' || !WINDOW.test(reason.region)) return;
       if (reason.because === 'accepts' || failure.size >= DWORD) return;
-      const [controller] = context.known.controllers.keys();
+      const address = Number(failure.address);
+      const found = state.bars.find((entry) => address >= entry.address && address < entry.address + entry.size);
+      if (found === undefined) return;
+      const barOffset = address - found.address;
+      const space = SPACES[reason.region] ?? 'port';
+      const offset = barOffset - (BASES[space] ?? 0);
       report(
         context,
         {
-          controller: controller ?? reason.region,
-          space: 'operational',
-          offset: Number(failure.address) & 0xfff,
-          barOffset: Number(failure.address) & 0x3fff,
+          controller: found.device,
+          space,
+          offset,
+          barOffset,
           size: failure.size,
           value: 0,
-          register: undefined,
+          register: registerName(space, space === 'port' ? offset % 0x10 : offset - (offset % DWORD)),
         },
         failure.write,
         true,

@@ -4,9 +4,9 @@ import type { RingRef, TrbWords } from '../../../xhci/events.ts';
 import { fact } from '../../finding.ts';
 import type { GuestView } from '../../guest-view.ts';
 import { whenFact } from '../../pointers/describe.ts';
-import { type RingHistory, ringKey, ringName, sameTrb } from '../../rings.ts';
+import { type RingHistory, ringKey, ringLabel, ringName, sameTrb } from '../../rings.ts';
 import { defineRule, type RuleContext } from '../../rule.ts';
-import { isTypeOf, isZero, trbCycle } from './trb.ts';
+import { isTypeOf, isZero, LINK, trbCycle, trbType } from './trb.ts';
 
 function readTrb(view: GuestView, address: BusAddress): TrbWords | undefined {
   const at = busToGpa(address);
@@ -43,7 +43,7 @@ function reportNoLink(event: Stop, ring: RingHistory, why: string, context: Rule
   context.report(
     {
       device: event.controller,
-      where: name,
+      where: ringLabel(event),
       title: `${name} has no Link TRB at its end`,
       address: event.address,
       expected: first,
@@ -107,7 +107,7 @@ ring->cycle ^= 1;`,
       const link = busToGpa(event.link);
       context.report({
         device: event.controller,
-        where: name,
+        where: ringLabel(event),
         title: `the Link TRB of ${name} has no Toggle Cycle`,
         address: event.link,
         site: link === undefined ? undefined : context.view.whoWrote(gpa(link + 8)),
@@ -131,7 +131,6 @@ ring->cycle ^= 1;`,
     'xhci.ring-empty': (_state, event, context) => {
       const ring = context.known.controller(event.controller).rings.get(event);
       if (ring.doorbellsUnanswered === 0 || ring.first === undefined || ring.consumed === 0) return;
-      if (!isZero(event.trb) && isTypeOf(event.kind, event.trb)) return;
       const before = ring.fetched.get(ring.first);
       const now = readTrb(context.view, ring.first);
       const left = leftVariable(context.view, ring, event.address);
@@ -159,7 +158,7 @@ ring->cycle ^= 1;`,
       }
     },
     'diagnosis.trb-consumed': (_state, event, context) => {
-      context.withdraw(`${event.controller} ${ringKey(event)}`);
+      if (trbType(event.trb) !== LINK) context.withdraw(`${event.controller} ${ringKey(event)}`);
       if (isTypeOf(event.kind, event.trb)) return;
       const ring = context.known.controller(event.controller).rings.get(event);
       const left = leftVariable(context.view, ring, event.address);

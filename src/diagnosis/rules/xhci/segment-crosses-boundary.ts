@@ -4,7 +4,7 @@ import type { DevicePointer } from '../../../xhci/events.ts';
 import { fact } from '../../finding.ts';
 import type { Site } from '../../guest-view.ts';
 import { formatBytes, storeRole, whenFact } from '../../pointers/describe.ts';
-import { nextTrb, ringKey, ringName } from '../../rings.ts';
+import { nextTrb, ringKey, ringLabel } from '../../rings.ts';
 import { defineRule, type RuleContext } from '../../rule.ts';
 import { isLinkTrb } from '../dma/virtual-pointer.ts';
 
@@ -44,7 +44,7 @@ function report(context: RuleContext, found: Crossing): void {
   context.report({
     device: found.device,
     where: found.where,
-    title: `${found.where} crosses a 64 KiB boundary`,
+    title: `the ${found.where} crosses a 64 KiB boundary`,
     address: found.start,
     site: found.site,
     role: found.role,
@@ -87,14 +87,16 @@ export default defineRule({
       const size = segmentBytes(pointer);
       const boundary = crossing(pointer.value, size, SEGMENT_BOUNDARY);
       if (boundary === undefined) return;
+      const ofCommandRing = isLinkTrb(pointer.holder) && pointer.holder.includes('command ring');
       report(context, {
         device: pointer.controller,
-        where: `the ${pointer.target} of ${pointer.holder}`,
+        where: ofCommandRing ? 'command ring' : `${pointer.target} of ${pointer.holder}`,
         start: pointer.value,
         end: BigInt(pointer.value) + BigInt(size),
         boundary,
-        site: record.site,
-        role: `${storeRole(pointer)} (${formatBytes(size)})`,
+        // The Link TRB only shows it; where the ring stands was said in CRCR.
+        site: ofCommandRing ? context.known.controller(pointer.controller).writerOf('CRCR') : record.site,
+        role: ofCommandRing ? 'sets the ring up' : `${storeRole(pointer)} (${formatBytes(size)})`,
       });
     },
     'diagnosis.trb-consumed': (state, event, context) => {
@@ -107,7 +109,7 @@ export default defineRule({
       const known = context.known.controller(event.controller);
       report(context, {
         device: event.controller,
-        where: ringName(event),
+        where: ringLabel(event),
         start: known.rings.get(event).segmentStart ?? last,
         end: BigInt(event.address) + 16n,
         boundary: BigInt(event.address),

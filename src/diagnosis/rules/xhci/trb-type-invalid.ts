@@ -2,7 +2,7 @@ import { busToGpa, gpa, hex } from '../../../base/address.ts';
 import { xhci } from '../../../base/registers.ts';
 import { fact } from '../../finding.ts';
 import { whenFact } from '../../pointers/describe.ts';
-import { ringName } from '../../rings.ts';
+import { ringLabel, ringName } from '../../rings.ts';
 import { defineRule } from '../../rule.ts';
 import { isTypeOf, NO_OP_COMMAND, NO_OP_TRANSFER, trbType, trbTypeName } from './trb.ts';
 
@@ -45,7 +45,7 @@ export default defineRule({
       const name = ringName(event);
       context.report({
         device: event.controller,
-        where: name,
+        where: ringLabel(event),
         title: `${trbTypeName(type)} is no TRB for ${name}`,
         address: event.address,
         site: at === undefined ? undefined : context.view.whoWrote(gpa(at + 8)),

@@ -44,6 +44,7 @@ const NAMES: Readonly<Record<number, string>> = {
 /** Types 48 to 63 belong to the vendor. */
 const VENDOR_FIRST = 48;
 
+export const LINK = 6;
 export const NO_OP_TRANSFER = 8;
 export const NO_OP_COMMAND = 23;
 export const ADDRESS_DEVICE = 11;
