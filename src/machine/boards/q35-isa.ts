@@ -9,11 +9,13 @@ import { Pit8254 } from '../../devices/pit-8254.ts';
 import { Port92 } from '../../devices/port92.ts';
 import { PostPort } from '../../devices/post-port.ts';
 import { RESET_CONTROL_PORT, ResetControl } from '../../devices/reset-control.ts';
+import { Rtc } from '../../devices/rtc.ts';
 import { SystemControlB } from '../../devices/system-control-b.ts';
 import { Uart16550 } from '../../devices/uart-16550.ts';
 import type { InterruptController } from '../../interrupts/interrupt-controller.ts';
 import { type MemoryRegion, type MemorySystem, type MmioOps, MmioRegion } from '../../memory/index.ts';
 import type { RunLoop } from '../run-loop.ts';
+import type { RamLayout } from './q35-memory-map.ts';
 import type { Q35Options } from './q35-options.ts';
 
 export interface IsaSetting {
@@ -24,6 +26,7 @@ export interface IsaSetting {
   readonly interrupts: InterruptController;
   readonly loop: RunLoop;
   readonly options: Q35Options;
+  readonly ram: RamLayout;
 }
 
 export interface IsaDevices {
@@ -34,9 +37,10 @@ export interface IsaDevices {
 const IRQ_TIMER = 0;
 const IRQ_KEYBOARD = 1;
 const IRQ_SERIAL = 4;
+const IRQ_RTC = 8;
 
 export function addIsaDevices(setting: IsaSetting): IsaDevices {
-  const { memory, io, clock, trace, interrupts, loop, options } = setting;
+  const { memory, io, clock, trace, interrupts, loop, options, ram } = setting;
   const irq = (gsi: number) => (asserted: boolean) => interrupts.setIrq(gsi, asserted);
   const ports = (first: number, count: number, name: string, ops: MmioOps, priority = 0): void =>
     io.addSubregion(first, new MmioRegion(memory, name, count, ops), priority);
@@ -57,6 +61,9 @@ export function addIsaDevices(setting: IsaSetting): IsaDevices {
   const port92 = new Port92({ trace, reset, a20Changed: () => {} });
   const keyboard = new I8042({ trace, reset, a20Changed: () => {}, interrupt: irq(IRQ_KEYBOARD) });
   const resetControl = new ResetControl(trace, reset);
+  const rtc = new Rtc({ clock, interrupt: irq(IRQ_RTC) });
+  rtc.setMemorySizes(ram.below4g, ram.above4g);
+  const post = new PostPort(trace);
   memory.transaction(() => {
     ports(0x20, 2, 'pic', interrupts.pic.ports('master'));
     ports(0xa0, 2, 'pic', interrupts.pic.ports('slave'));
@@ -65,7 +72,8 @@ export function addIsaDevices(setting: IsaSetting): IsaDevices {
     ports(0x60, 1, 'i8042-data', keyboard.dataOps);
     ports(0x61, 1, 'pcspk', controlB.ops);
     ports(0x64, 1, 'i8042-cmd', keyboard.commandOps);
-    ports(0x80, 1, 'post', new PostPort(trace).ops);
+    ports(0x70, 2, 'rtc', rtc.ops);
+    ports(0x80, 1, 'post', post.ops);
     ports(0x92, 1, 'port92', port92.ops);
     ports(0x3f8, 8, 'serial', serial.ops);
     ports(RESET_CONTROL_PORT, 1, 'reset-control', resetControl.ops, 1);
@@ -82,5 +90,5 @@ export function addIsaDevices(setting: IsaSetting): IsaDevices {
       ports(debugExit.port, debugExit.size, 'isa-debug-exit', debugExit.ops);
     }
   });
-  return { serial, stateSources: [serial, pit, controlB, port92, keyboard, resetControl] };
+  return { serial, stateSources: [serial, pit, controlB, port92, keyboard, resetControl, rtc, post] };
 }

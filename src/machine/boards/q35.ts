@@ -20,7 +20,6 @@ import {
   createIoPortRoot,
   directRanges,
   MemorySystem,
-  type MmioOps,
   MmioRegion,
   RamRegion,
   WHOLE_ADDRESS_SPACE,
@@ -53,7 +52,13 @@ export function createQ35(options: Q35Options): Machine | BoardError {
   const ioSpace = new AddressSpace(memory, 'I/O', io);
 
   const late: { interrupts?: InterruptController } = {};
-  const acknowledge: InterruptAcknowledge = { acknowledge: (cpu) => late.interrupts!.acknowledge(cpu) };
+  const acknowledge: InterruptAcknowledge = {
+    acknowledge: (cpu) => late.interrupts!.acknowledge(cpu),
+    taskPriority: (cpu) => late.interrupts!.apics[cpu]!.taskPriority >> 4,
+    setTaskPriority: (cpu, priority) => {
+      late.interrupts!.apics[cpu]!.taskPriority = priority << 4;
+    },
+  };
   const counted = countingPorts(new CpuMemoryPort(addressSpace), new CpuPortIo(ioSpace));
   const processor = new Processor(
     { memoryBytes: options.ramBytes, cpus: 1, model: options.cpuModel, trackWriters: options.trackWriters },
@@ -74,6 +79,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     cpus: 1,
     clock,
     trace,
+    edgesStayLatched: options.personality === 'qemu',
     lines: {
       setInterruptLine: (cpu, asserted) => {
         interruptLine = asserted;
@@ -91,7 +97,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     const apic = new MmioRegion(memory, 'apic-msi', 0x10_0000, interrupts.apicOps());
     apic.reentrant = true;
     system.addSubregion(LOCAL_APIC_BASE, apic, 0x1000);
-    const ioApic = new MmioRegion(memory, 'ioapic', IO_APIC_SIZE, ioApicOps(interrupts));
+    const ioApic = new MmioRegion(memory, 'ioapic', IO_APIC_SIZE, interrupts.ioApic.ops);
     ioApic.reentrant = true;
     system.addSubregion(IOAPIC_BASE, ioApic);
   });
@@ -110,7 +116,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     idle: trace.channel('machine.idle'),
     interruptPending: () => interruptLine,
   });
-  const isa = addIsaDevices({ memory, io, clock, trace, interrupts, loop, options });
+  const isa = addIsaDevices({ memory, io, clock, trace, interrupts, loop, options, ram });
   const pci = addPci({ memory, system, io, clock, trace, interrupts, options });
   if ('problem' in pci) return pci;
 
@@ -135,21 +141,12 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     memoryMap: memoryMap(ram),
     loop,
     prepareDirectEntry: () => {
-      interrupts.setUpVirtualWire();
+      interrupts.setUpAsFirmware();
       pci.handOver();
     },
     receiveSerial: (bytes) => isa.serial.receive(bytes),
   });
   return machine;
-}
-
-function ioApicOps({ ioApic }: InterruptController): MmioOps {
-  return {
-    read: (offset) => ioApic.read(offset),
-    write: (offset, size, value) => ioApic.write(offset, size, value),
-    valid: { minimum: 1, maximum: 4 },
-    impl: { minimum: 4, maximum: 4 },
-  };
 }
 
 function checkRam(options: Q35Options): BoardError | undefined {
