@@ -71,7 +71,8 @@ export class Interrupter {
     this.erstbaHigh = 0;
     this.erdpLow = 0;
     this.erdpHigh = 0;
-    this.ring.start([]);
+    // QEMU forgets the registers, not the segments it read: an ERDP inside them still counts.
+    this.ring.start(this.host.personality.eventRingFull === 'drop' ? this.ring.segments : []);
     this.#tableStale = false;
     this.#full = false;
     this.#waiting = [];

@@ -347,4 +347,61 @@ describe.skipIf(missing)('the qemu personality and QEMU', { timeout: RUN_SECONDS
       machine.read(0x58);
     });
   });
+
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])('give the same transcript of random scripts, seed %i', (seed) => {
+    compare((machine, driver) => {
+      let state = seed * 0x9e37_79b1;
+      const below = (limit: number) => {
+        state ^= state << 13;
+        state ^= state >>> 17;
+        state ^= state << 5;
+        return (state >>> 0) % limit;
+      };
+      const pick = <T>(values: readonly T[]) => values[below(values.length)]!;
+      const word = () => pick([0, 1, 8, 0xffff_ffff, below(0x1_0000), below(0x4000) * 0x10000 + below(0x1_0000)]);
+      const bringUp = () => {
+        driver.reset();
+        driver.commands.next = LAYOUT.commandRing;
+        driver.control.next = LAYOUT.transferRing;
+        driver.start();
+        driver.resetPort(5);
+        driver.prepareAddress(1, 5);
+        driver.commands.push(0, 0, 0, 9 << 10);
+        driver.commands.push(LAYOUT.inputContext, 0, 0, (1 << 24) | (11 << 10));
+        driver.ring(0);
+      };
+      const offsets = [0x40, 0x44, 0x54, 0x58, 0x5c, 0x70, 0x74, 0x78, 0x440, 0x480, 0x484];
+      const runtime = [0x1020, 0x1024, 0x1028, 0x1030, 0x1034, 0x1038, 0x103c, 0x1048, 0x1050, 0x1054, 0x1058];
+      bringUp();
+      for (let step = 0; step < 400; step += 1) {
+        const choice = below(100);
+        if (choice < 15) machine.write(pick(runtime), pick([word(), LAYOUT.erst, LAYOUT.eventRing | below(16)]));
+        else if (choice < 25) machine.write(pick(offsets), pick([word(), LAYOUT.commandRing | 1, 5, 0x210]) & ~2);
+        else if (choice < 35) machine.read(pick([...offsets, ...runtime]));
+        else if (choice < 37) machine.write(0x40, 2);
+        else if (choice < 41) bringUp();
+        else if (choice < 70) {
+          const type = pick([9, 10, 11, 12, 13, 14, 15, 16, 17, 21, 23, below(64)]);
+          const dci = pick([0, 1, 1, 3, below(32)]) << 16;
+          const pointer = pick([LAYOUT.inputContext, LAYOUT.transferRing | 1, 0x1_a000, word() & 0x7fff_ffff]);
+          const slot = pick([0, 1, 1, 1, 2, 65]) << 24;
+          driver.commands.push(pointer, pick([0, 0, 0, 1]), 0, (slot | (type << 10) | dci | pick([0, 0, 0x200])) >>> 0);
+          driver.ring(0);
+        } else if (choice < 85) {
+          const request = pick([0x0100_0680, 0x0200_0680, 0x0304_0680, 0x0001_0900, 0x0a00_0680]);
+          const length = (request & 0x80) === 0 ? 0 : pick([8, 18, 64]);
+          const flags = () => pick([0, 0x20, 4, 0x24]);
+          driver.control.push(request, (length << 16) >>> 0, 8, (2 << 10) | 0x40 | flags());
+          if (length > 0) {
+            const buffer = pick([LAYOUT.buffer, LAYOUT.buffer, 0xf000_0000]);
+            driver.control.push(buffer, 0, length, (3 << 10) | 0x1_0000 | flags());
+          }
+          driver.control.push(0, 0, pick([0, 0, 1 << 22]), (4 << 10) | flags());
+          driver.ring(1, pick([1, 1, 1, 3]));
+        } else if (choice < 92) driver.bus.setWord(LAYOUT.inputContext + 4 * below(80), word());
+        else driver.ring(below(4), pick([0, 1, 2, 3, word()]));
+        if (step % 50 === 49) driver.events();
+      }
+    });
+  });
 });

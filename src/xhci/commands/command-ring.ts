@@ -86,7 +86,9 @@ export class CommandRing {
   reset(): void {
     this.low = 0;
     this.high = 0;
-    this.ring.start(bus(0), 1);
+    // QEMU forgets CRCR, not where its ring stood.
+    if (this.host.personality.commandRingStarts === 'at-doorbell') this.ring.start(bus(0), 1);
+    this.ring.consumed = 0;
     this.#stale = false;
     this.#timer.cancel();
   }

@@ -51,7 +51,11 @@ function ask(
     readData(engine.host, pieces, data, ring);
   }
   const answer = device.control(setup, data);
-  if (answer.status !== UsbStatus.Success) return { status: answer.status, length: 0 };
+  if (answer.status !== UsbStatus.Success) {
+    // The bounce buffers are given back, whatever stands in them.
+    if (toHost) writeData(engine.host, pieces, new Uint8Array(0), ring, true);
+    return { status: answer.status, length: 0 };
+  }
   if (!toHost) return { status: UsbStatus.Success, length: setup.wLength };
   const length = Math.min(answer.length, setup.wLength);
   if (length > room) return { status: UsbStatus.Babble, length: 0 };

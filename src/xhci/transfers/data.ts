@@ -100,8 +100,8 @@ export function writeData(host: Host, pieces: Pieces, from: Uint8Array, ring: st
   for (const piece of pieces) {
     const length = Math.min(piece.length, from.length - offset);
     const whole = bounced && piece.length > 0 && !host.dma.wouldAnswer(piece.address, piece.length, true);
-    if (length <= 0 && !whole) break;
-    let bytes = from.subarray(offset, offset + length);
+    if (length <= 0 && !whole) continue;
+    let bytes = from.subarray(offset, offset + Math.max(length, 0));
     if (whole) {
       const padded = new Uint8Array(piece.length);
       padded.set(bytes);
