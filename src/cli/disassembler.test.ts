@@ -18,6 +18,14 @@ IN:
 `);
   });
 
+  it('puts blanks into memory operands, and small numbers in decimal, as QEMU does', () => {
+    const bytes = Uint8Array.of(0xc7, 0x44, 0xcb, 0x04, 0x00, 0x00, 0x00, 0x80);
+    expect(disassemble(0x20_0041n, bytes, 32)[0]).toMatchObject({
+      mnemonic: 'movl',
+      operands: '$0x80000000, 4(%ebx, %ecx, 8)',
+    });
+  });
+
   it('follows the size of the code and takes any bytes', () => {
     const [first] = disassemble(0xfff0n, Uint8Array.of(0xb8, 0x34, 0x12), 16);
     expect(first).toMatchObject({ mnemonic: 'movw', operands: '$0x1234, %ax', address: 0xfff0n });

@@ -10,6 +10,7 @@ export function createDisassembler(): Disassembler {
   const formatter = new iced.Formatter(iced.FormatterSyntax.Gas);
   formatter.spaceAfterOperandSeparator = true;
   formatter.gasShowMnemonicSizeSuffix = true;
+  formatter.gasSpaceAfterMemoryOperandComma = true;
   formatter.uppercaseHex = false;
   formatter.branchLeadingZeros = false;
   formatter.hexPrefix = '0x';
