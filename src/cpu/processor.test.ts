@@ -97,6 +97,20 @@ describe('the instruction budget', () => {
     expect(again.processor.instructions).toBe(50);
   });
 
+  it('reset from a device takes effect when its instruction has ended', () => {
+    const machine = new LongModeMachine();
+    machine.onPortWrite = () => machine.processor.reset();
+    machine.boot((code) => code.out(0x64).inc(R15).hlt());
+    expect(machine.processor.run(BOOT_INSTRUCTIONS + 1)).toBe('budget');
+    const view = machine.processor.registers();
+    // SDM Vol. 3A table 9-1.
+    expect(view).toMatchObject({ rip: 0xfff0n, rflags: 2n, bits: 16, cpl: 0, efer: 0n });
+    expect(view.segments[1]).toMatchObject({ selector: 0xf000, base: 0xffff_0000n, limit: 0xffff });
+    expect(view.cr).toMatchObject({ cr0: 0x6000_0010n, cr3: 0n, cr4: 0n });
+    expect(machine.reg('r15')).toBe(0n);
+    expect(machine.processor.instructions).toBe(BOOT_INSTRUCTIONS + 1);
+  });
+
   it('requestExit from a device stops before the next instruction', () => {
     const machine = new LongModeMachine();
     machine.onPortWrite = () => machine.processor.requestExit();

@@ -76,6 +76,7 @@ export class Processor implements ProcessorLike {
   #running = false;
   #sliceEnd = 0;
   #inCore = false;
+  #resetPending = false;
   /** Instructions executed before the core's present run. */
   #executedBefore = 0;
 
@@ -155,7 +156,8 @@ export class Processor implements ProcessorLike {
       // limitSlice brings the core back early; then what is left of the shortened slice is run.
       for (let left = maxInstructions; left > 0; left = this.#sliceEnd - this.instructions) {
         const exit = this.#runCore(Math.min(left, RUN_MAX));
-        if (exit !== EXIT_BUDGET) return this.#exit(exit);
+        if (this.#resetPending) this.#resetNow();
+        else if (exit !== EXIT_BUDGET) return this.#exit(exit);
       }
       return 'budget';
     } finally {
@@ -235,11 +237,23 @@ export class Processor implements ProcessorLike {
     this.core.setWord(at, this.core.word(at) & ~event);
   }
 
-  /** All processors as after power-on. RAM, direct ranges and the instruction count stay. */
+  /**
+   * All processors as after power-on. RAM, direct ranges and the instruction count stay. Inside a callback, the
+   * instruction that caused it ends first; then the slice goes on from the reset vector.
+   */
   reset(): void {
+    if (this.#inCore) {
+      this.#resetPending = true;
+      this.#raise(this.activeCpu, EVENT_LIMIT);
+    } else {
+      this.#resetNow();
+    }
+  }
+
+  #resetNow(): void {
+    this.#resetPending = false;
     this.core.exports.initialise();
     this.#unimplemented = undefined;
-    if (this.#running) this.#raise(this.activeCpu, EVENT_LIMIT);
   }
 
   enterProtected32(entry: Gpa, registers: { readonly eax: number; readonly ebx: number }): void {
