@@ -26,6 +26,15 @@ IN:
     });
   });
 
+  it('writes addresses relative to rip, and no suffix where the operands leave no choice', () => {
+    const texts = (...bytes: number[]) =>
+      disassemble(0x1000n, Uint8Array.from(bytes), 64).map(({ mnemonic, operands }) =>
+        `${mnemonic} ${operands}`.trim(),
+      );
+    expect(texts(0x0f, 0x01, 0x15, 0x49, 0, 0, 0)).toEqual(['lgdtq 0x49(%rip)']);
+    expect(texts(0x0f, 0x92, 0xc0, 0x0f, 0x96, 0xc2, 0xc9)).toEqual(['setb %al', 'setbe %dl', 'leave']);
+  });
+
   it('follows the size of the code and takes any bytes', () => {
     const [first] = disassemble(0xfff0n, Uint8Array.of(0xb8, 0x34, 0x12), 16);
     expect(first).toMatchObject({ mnemonic: 'movw', operands: '$0x1234, %ax', address: 0xfff0n });

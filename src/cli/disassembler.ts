@@ -11,6 +11,7 @@ export function createDisassembler(): Disassembler {
   formatter.spaceAfterOperandSeparator = true;
   formatter.gasShowMnemonicSizeSuffix = true;
   formatter.gasSpaceAfterMemoryOperandComma = true;
+  formatter.ripRelativeAddresses = true;
   formatter.uppercaseHex = false;
   formatter.branchLeadingZeros = false;
   formatter.hexPrefix = '0x';
@@ -27,7 +28,7 @@ export function createDisassembler(): Disassembler {
       instructions.push({
         address: instruction.ip,
         bytes: bytes.slice(start, decoder.position),
-        mnemonic: mnemonic!,
+        mnemonic: withoutNeedlessSuffix(mnemonic!),
         operands: operands.join(' '),
       });
       instruction.free();
@@ -35,4 +36,10 @@ export function createDisassembler(): Disassembler {
     decoder.free();
     return instructions;
   };
+}
+
+/** Instructions whose operands leave no choice of size: the AT&T manual's spelling has no suffix. */
+function withoutNeedlessSuffix(mnemonic: string): string {
+  if (/^set\w+b$/.test(mnemonic) && mnemonic !== 'setb') return mnemonic.slice(0, -1);
+  return mnemonic === 'leaveq' ? 'leave' : mnemonic;
 }
