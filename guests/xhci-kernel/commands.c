@@ -13,7 +13,7 @@ static void prepare_command_ring(struct xhci *xhci)
     if (IS(DMA_04))
         link->parameter = (u64)trbs; // MISTAKE(dma-04)
     else
-        link->parameter = bus_address(trbs);
+        link->parameter = bus_address(trbs); // MISTAKE(ring-08)
     if (IS(RING_02)) {
         *link = (struct trb){0, 0, 0}; // MISTAKE(ring-02)
         ring->linked = false;
