@@ -15,7 +15,7 @@ import type { UsbDevice } from '../usb/bus.ts';
 import { PointerAudit } from './audit/audit.ts';
 import { startedFact } from './audit/started.ts';
 import { CommandRing } from './commands/command-ring.ts';
-import type { RegisterAccess } from './events.ts';
+import type { RegisterAccess, RegisterSpace } from './events.ts';
 import { type XhciFacts, xhciFacts } from './facts.ts';
 import type { EventWords, Host, XhciPorts } from './host.ts';
 import { Interrupter } from './interrupter.ts';
@@ -239,8 +239,8 @@ export class XhciController implements Host {
   }
 
   /** A register is about to be written: pointers are stated. */
-  noteWritten(access: RegisterAccess): void {
-    this.#audit.noteWrite(access);
+  noteWritten(space: RegisterSpace, offset: number, value: number): void {
+    if (space === 'operational' || space === 'runtime') this.#audit.registers.note(space, offset, value);
   }
 
   /** States reserved bits that a write touched (§5.1.1). */

@@ -378,8 +378,10 @@ export class Interrupter {
   #write(event: EventWords): boolean {
     const { ring, host } = this;
     const words = this.#words;
-    words.set(event);
-    words[3] = (words[3]! & ~EVENT_CYCLE) | ring.cycle;
+    words[0] = event[0];
+    words[1] = event[1];
+    words[2] = event[2];
+    words[3] = (event[3] & ~EVENT_CYCLE) | ring.cycle;
     const index = ring.enqueue;
     const address = ring.addressOf(index);
     const posted = host.facts['xhci.event-posted'];

@@ -4,7 +4,7 @@
  */
 import { type BusAddress, busFromWords, offsetBus } from '../../base/address.ts';
 import type { XhciController } from '../controller.ts';
-import type { DevicePointer, RegisterAccess } from '../events.ts';
+import type { DevicePointer } from '../events.ts';
 import type { ConsumerRing } from '../rings/consumer-ring.ts';
 import type { Endpoint } from '../slots/endpoint.ts';
 import type { Slot } from '../slots/slot-table.ts';
@@ -27,10 +27,6 @@ export class PointerAudit {
   constructor(readonly controller: XhciController) {
     this.registers = new PointerRegisters(controller);
     this.#memory = new PeekMemory(controller.dma);
-  }
-
-  noteWrite(access: RegisterAccess): void {
-    this.registers.note(access);
   }
 
   /** A reachable pointer changed. Says nothing while the controller is halted: then no pointer is reachable yet. */

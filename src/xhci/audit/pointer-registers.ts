@@ -1,7 +1,7 @@
 /** The registers that hold a pointer: states each one when software has written it, with its raw 64 bits. */
 import { type BusAddress, busFromWords } from '../../base/address.ts';
 import type { XhciController } from '../controller.ts';
-import type { DevicePointer, RegisterAccess } from '../events.ts';
+import type { DevicePointer, RegisterSpace } from '../events.ts';
 import { INTERRUPTER_SET_BYTES } from '../spec/bar.ts';
 import { ERST_ENTRY_BYTES, Structure, type StructureRule } from '../spec/structures.ts';
 import { TRB_BYTES } from '../spec/trbs.ts';
@@ -36,15 +36,15 @@ export class PointerRegisters {
    * Called before every register write takes effect. A pointer is stated when its high half is written, and when its low half is
    * written after the high one: between the halves of a fresh pointer nothing is stated, for it is not one yet.
    */
-  note(access: RegisterAccess): void {
-    const register = this.#register(access);
+  note(space: RegisterSpace, offset: number, value: number): void {
+    const register = this.#register(space, offset);
     if (register === undefined) return;
     const halves = this.#written.get(register.holder) ?? { low: 0, high: 0, highWritten: false };
     if (register.high) {
-      halves.high = access.value;
+      halves.high = value;
       halves.highWritten = true;
     } else {
-      halves.low = access.value;
+      halves.low = value;
     }
     this.#written.set(register.holder, halves);
     const set = this.controller.facts['xhci.pointer-set'];
@@ -73,7 +73,7 @@ export class PointerRegisters {
     };
   }
 
-  #register({ space, offset }: RegisterAccess): PointerRegister | undefined {
+  #register(space: RegisterSpace, offset: number): PointerRegister | undefined {
     const { commands, model } = this.controller;
     if (space === 'operational') {
       if (offset === 0x18 || offset === 0x1c) {

@@ -30,7 +30,7 @@ export class Doorbells {
       rung.emit({ controller: this.host.name, slotId, target, streamId, value, outcome });
     }
     if (outcome !== 'rung') return;
-    this.host.pointersChanged(slotId === 0 ? 'doorbell 0' : `doorbell ${slotId}`);
+    if (this.host.facts['xhci.pointers-audited'].active) this.host.pointersChanged(`doorbell ${slotId}`);
     if (slotId === 0) {
       this.commands.process();
       return;

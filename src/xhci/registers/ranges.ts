@@ -141,11 +141,10 @@ class Range implements RegisterRange {
       this.#misused(offset, size, value, 'while-not-ready', 0);
       return;
     }
-    const access = this.#access(offset, size, value >>> 0);
-    this.controller.reportMisuse(access);
+    if (facts['xhci.register-misused'].active) this.controller.reportMisuse(this.#access(offset, size, value >>> 0));
     // Before the write acts, so that the pointer's fact precedes what comes of it.
-    this.controller.noteWritten(access);
-    if (this.backing.write(offset, access.value)) return;
+    this.controller.noteWritten(this.space, offset, value >>> 0);
+    if (this.backing.write(offset, value >>> 0)) return;
     this.#missing(offset, 'write');
     this.#misused(offset, size, value, 'no-register', value >>> 0);
   }

@@ -17,5 +17,3 @@ export const EXTENDED_CAPABILITIES = 0x20;
 
 export const SLOTS_MAX = 64;
 export const INTERRUPTERS_MAX = 16;
-/** Root hub ports of each protocol that the register space has room for. */
-export const PORTS_PER_PROTOCOL_MAX = 15;

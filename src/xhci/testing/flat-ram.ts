@@ -1,5 +1,5 @@
 /** A flat RAM as a DMA port, for tests: answers from `base`, and nothing else answers. */
-import { type BusAddress, busFromWords, offsetBus } from '../../base/address.ts';
+import { type BusAddress, offsetBus } from '../../base/address.ts';
 import type { TraceBus, TraceChannel } from '../../base/trace.ts';
 import type { DmaPort } from '../../memory/dma-port.ts';
 import type { AccessFailure, DmaPurpose } from '../../memory/events.ts';
@@ -128,9 +128,4 @@ export class FlatRam implements DmaPort {
       offset += piece;
     }
   }
-}
-
-/** A 64-bit value as a test writes it: `ffff_ff80_002e_3080`. */
-export function busAddress(high: number, low: number): BusAddress {
-  return busFromWords(low, high);
 }

@@ -33,14 +33,6 @@ export class Trb {
   get parameter(): BusAddress {
     return busFromWords(this.words[0]!, this.words[1]!);
   }
-
-  copy(): Trb {
-    const twin = new Trb();
-    twin.words.set(this.words);
-    twin.address = this.address;
-    twin.cycleState = this.cycleState;
-    return twin;
-  }
 }
 
 /** The words as facts carry them. */
@@ -51,9 +43,4 @@ export function trbWords(words: ArrayLike<number>): TrbWords {
     status: words[2] ?? 0,
     control: words[3] ?? 0,
   };
-}
-
-/** The 64-bit parameter as a non-negative integer. */
-export function parameterOf(trb: TrbWords): number | bigint {
-  return busFromWords(trb.parameterLow, trb.parameterHigh);
 }
