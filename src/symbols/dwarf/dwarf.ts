@@ -54,6 +54,9 @@ export type ObjectFinder = (
   address: bigint,
 ) => { readonly name: string; readonly size: number | undefined } | undefined;
 
+/** Address ranges of all units together; damage could make every unit claim the same long list. */
+const RANGES_MAX = 1 << 22;
+
 interface UnitParts {
   lines?: LineTable;
   sequences?: IntervalIndex<LineSequence>;
@@ -68,6 +71,7 @@ export class Dwarf {
   #byAddress: IntervalIndex<Unit> | undefined;
   #variableList: { readonly addresses: BigUint64Array; readonly variables: StaticVariable[] } | undefined;
   readonly #parts = new Map<Unit, UnitParts>();
+  readonly #lineTables = new Map<string, LineTable>();
   readonly #types: TypeReader;
   readonly #find: EntryFinder;
 
@@ -148,6 +152,7 @@ export class Dwarf {
 
   #variablePath(variable: StaticVariable, address: bigint, object: ReturnType<ObjectFinder>): VariablePath | undefined {
     const { entry } = variable;
+    this.#types.begin();
     const typed = inherited(entry, AT.type, this.#find);
     const type = typed === undefined ? undefined : this.#types.typeOf(typed);
     const variableSize = this.#types.sizeOf(type) ?? object?.size;
@@ -179,6 +184,7 @@ export class Dwarf {
   findVariable(name: string): { readonly address: bigint; readonly size: number | undefined } | undefined {
     const bare = name.slice(name.lastIndexOf(':') + 1);
     for (const { entry, address, scope } of this.#variables().variables) {
+      this.#types.begin();
       const found = this.#sections.guard(() => {
         const holder = inherited(entry, AT.name, this.#find);
         if (holder?.string(AT.name) !== bare) return undefined;
@@ -230,8 +236,20 @@ export class Dwarf {
 
   #lines(unit: Unit): LineTable {
     const parts = this.#partsOf(unit);
-    parts.lines ??= readLineTable(unit);
+    parts.lines ??= this.#sharedLines(unit);
     return parts.lines;
+  }
+
+  /** Partial units share the program of their file; it is run once. */
+  #sharedLines(unit: Unit): LineTable {
+    const root = this.#sections.guard(() => unit.root);
+    const key = `${root?.number(AT.stmtList)}/${root?.string(AT.compDir)}`;
+    let table = this.#lineTables.get(key);
+    if (table === undefined) {
+      table = readLineTable(unit);
+      this.#lineTables.set(key, table);
+    }
+    return table;
   }
 
   #lineIn(unit: Unit, address: bigint): LineRow | undefined {
@@ -255,6 +273,7 @@ export class Dwarf {
     const entries: { range: AddressRange; value: Unit }[] = [];
     let aranges: Map<number, AddressRange[]> | undefined;
     for (const unit of this.#units()) {
+      if (entries.length > RANGES_MAX) break;
       let ranges = this.#sections.guard(() => (unit.root === undefined ? [] : rangesOf(unit.root))) ?? [];
       if (ranges.length === 0) {
         aranges ??= readAranges(this.#sections);

@@ -10,6 +10,12 @@ const DEPTH_MAX = 64;
 /** Direct children of one type that are looked at. */
 const CHILDREN_MAX = 1 << 16;
 
+/**
+ * Entries looked at for one question. Real ones need thousands; a damaged file could make every member of a structure
+ * another structure of as many.
+ */
+const STEPS_MAX = 1 << 20;
+
 const TRANSPARENT = new Set<number>([TAG.typedef, TAG.constType, TAG.volatileType, TAG.restrictType, TAG.atomicType]);
 const POINTERS = new Set<number>([TAG.pointerType, TAG.referenceType, TAG.rvalueReferenceType]);
 const RECORDS = new Set<number>([TAG.structureType, TAG.classType, TAG.unionType, TAG.interfaceType]);
@@ -47,7 +53,25 @@ export function* children(parent: Entry): Generator<Entry> {
 }
 
 export class TypeReader {
-  constructor(readonly find: EntryFinder) {}
+  readonly find: EntryFinder;
+  #steps = 0;
+
+  constructor(find: EntryFinder) {
+    this.find = find;
+  }
+
+  /** Begins another question: its bound counts anew. */
+  begin(): void {
+    this.#steps = 0;
+  }
+
+  *#children(parent: Entry): Generator<Entry> {
+    for (const child of children(parent)) {
+      this.#steps += 1;
+      if (this.#steps > STEPS_MAX) return;
+      yield child;
+    }
+  }
 
   typeOf(entry: Entry): Entry | undefined {
     const reference = entry.number(AT.type);
@@ -66,7 +90,8 @@ export class TypeReader {
   /** Bytes of a value of this type, or `undefined` when the file does not say. */
   sizeOf(type: Entry | undefined, depth = 0): number | undefined {
     const actual = this.#strip(type);
-    if (actual === undefined || depth > DEPTH_MAX) return undefined;
+    this.#steps += 1;
+    if (actual === undefined || depth > DEPTH_MAX || this.#steps > STEPS_MAX) return undefined;
     const stated = actual.number(AT.byteSize);
     if (stated !== undefined) return stated;
     if (POINTERS.has(actual.tag)) return actual.unit.addressSize;
@@ -74,7 +99,7 @@ export class TypeReader {
     const element = this.sizeOf(this.typeOf(actual), depth + 1);
     if (element === undefined) return undefined;
     let size = element;
-    for (const dimension of dimensions(actual)) {
+    for (const dimension of this.#dimensions(actual)) {
       if (dimension === undefined) return undefined;
       size *= dimension;
     }
@@ -96,7 +121,7 @@ export class TypeReader {
     if (type.tag === TAG.arrayType)
       return (
         inner() +
-        dimensions(type)
+        this.#dimensions(type)
           .map((size) => `[${size ?? ''}]`)
           .join('')
       );
@@ -122,7 +147,7 @@ export class TypeReader {
   #stepInto(type: Entry, offset: number): { path: string; type: Entry | undefined; offset: number } | undefined {
     if (type.tag === TAG.arrayType) return this.#element(type, offset);
     if (!RECORDS.has(type.tag)) return undefined;
-    for (const member of children(type)) {
+    for (const member of this.#children(type)) {
       if (member.tag !== TAG.member && member.tag !== TAG.inheritance) continue;
       const start = memberOffset(member);
       if (start === undefined || offset < start) continue;
@@ -139,7 +164,7 @@ export class TypeReader {
     const element = this.typeOf(type);
     const size = this.sizeOf(element);
     if (size === undefined || size === 0) return undefined;
-    const counts = dimensions(type);
+    const counts = this.#dimensions(type);
     let stride = size;
     for (const count of counts.slice(1)) stride *= count ?? 0;
     if (stride === 0) return undefined;
@@ -155,20 +180,20 @@ export class TypeReader {
     }
     return { path, type: element, offset: rest };
   }
-}
 
-/** The number of elements in each dimension, outermost first; `undefined` for a flexible one. */
-function dimensions(array: Entry): (number | undefined)[] {
-  const counts: (number | undefined)[] = [];
-  for (const child of children(array)) {
-    if (child.tag !== TAG.subrangeType) continue;
-    const count = child.number(AT.count);
-    const last = child.number(AT.upperBound);
-    // gcc writes -1 (as an unsigned 32 or 64-bit constant) for an array without elements.
-    const fromLast = last === undefined || last >= 2 ** 32 - 1 ? undefined : last + 1;
-    counts.push(count ?? fromLast);
+  /** The number of elements in each dimension, outermost first; `undefined` for a flexible one. */
+  #dimensions(array: Entry): (number | undefined)[] {
+    const counts: (number | undefined)[] = [];
+    for (const child of this.#children(array)) {
+      if (child.tag !== TAG.subrangeType) continue;
+      const count = child.number(AT.count);
+      const last = child.number(AT.upperBound);
+      // gcc writes -1 (as an unsigned 32 or 64-bit constant) for an array without elements.
+      const fromLast = last === undefined || last >= 2 ** 32 - 1 ? undefined : last + 1;
+      counts.push(count ?? fromLast);
+    }
+    return counts;
   }
-  return counts;
 }
 
 /** Byte offset of a member; a bit field counts from the byte that its first bit stands in. */

@@ -1,5 +1,5 @@
 /** Compilation units of .debug_info and their entries (DWARF 5 sections 7.5.1 and 7.5.2; DWARF 2 to 4 alike). */
-import { ByteReader } from '../bytes.ts';
+import { ByteReader, MalformedFile } from '../bytes.ts';
 import { AT, FORM, UT } from './constants.ts';
 import {
   type Abbreviation,
@@ -154,15 +154,23 @@ export class Unit implements FormContext {
   }
 }
 
+/** Abbreviations of all tables together: a large kernel has some 10^5; damage could make every unit read them all again. */
+const ABBREVIATIONS_MAX = 1 << 22;
+
 /** The header of every unit of .debug_info. A damaged unit ends the list; what came before stays usable. */
 export function readUnits(sections: DebugSections): Unit[] {
   const bytes = sections.get('.debug_info');
   const tables = new Map<string, Map<number, Abbreviation>>();
+  let total = 0;
   const abbreviations = (unit: Unit): Map<number, Abbreviation> => {
     const key = `${unit.abbreviationsOffset}/${unit.addressSize}/${unit.offsetSize}/${unit.version <= 2}`;
     let table = tables.get(key);
     if (table === undefined) {
+      if (total > ABBREVIATIONS_MAX) {
+        throw new MalformedFile('.debug_abbrev', unit.abbreviationsOffset, 'the tables are larger than any program');
+      }
       table = readAbbreviations(sections.get('.debug_abbrev'), unit.abbreviationsOffset, unit);
+      total += table.size;
       tables.set(key, table);
     }
     return table;

@@ -35,7 +35,9 @@ export function hasTool(name: string): boolean {
 /** The lines that a tool prints, given these lines of input. */
 export function ask(tool: string, args: readonly string[], lines: readonly string[]): string[] {
   const input =
-    lines.length === 0 ? { stdio: ['ignore', 'pipe', 'pipe'] as ['ignore', 'pipe', 'pipe'] } : { input: `${lines.join('\n')}\n` };
+    lines.length === 0
+      ? { stdio: ['ignore', 'pipe', 'pipe'] as ['ignore', 'pipe', 'pipe'] }
+      : { input: `${lines.join('\n')}\n` };
   return execFileSync(tool, args, { ...input, encoding: 'utf8', maxBuffer: 1 << 26 })
     .trimEnd()
     .split('\n');
