@@ -1,12 +1,12 @@
 /** Looks up every pointer that a device is given, once it is certain that the driver has finished writing it. */
-import { type BusAddress, bus, busToGpa, gpa, hex, offsetBus } from '../../base/address.ts';
+import { type BusAddress, bus, busToGpa, type Gpa, gpa, hex, offsetBus } from '../../base/address.ts';
 import type { TraceEvents, TraceName } from '../../base/trace.ts';
 import type { AccessFailure } from '../../memory/events.ts';
 import type { DevicePointer, RegisterAccess } from '../../xhci/events.ts';
 import type { GuestView, Site } from '../guest-view.ts';
 import { type ControllerKnowledge, type Knowledge, type PointerRecord, registerKey } from '../knowledge.ts';
 import { classify } from './classify.ts';
-import { readPointer } from './recognise.ts';
+import { linkIndex, readPointer } from './recognise.ts';
 
 /** Half-written registers that wait for their other half: there are a few 64-bit registers for each interrupter. */
 const WAITING_MAX = 128;
@@ -213,6 +213,29 @@ export class PointerJudge {
     const verdict = classify(input, failure);
     record.verdict = failure === undefined || verdict.kind !== 'ok' ? verdict : (record.verdict ?? verdict);
     this.#emit({ record: { ...record, verdict }, failure });
+    if (verdict.kind === 'virtual') this.#lookBehind(record.pointer, verdict.physical);
+  }
+
+  /** The next faults of the same kind: what the controller would meet once this pointer is mended. */
+  #lookBehind(pointer: DevicePointer, physical: Gpa): void {
+    const ring = /^(Command|Transfer) Ring segment$/.exec(pointer.target);
+    if (pointer.target === 'Event Ring Segment Table') {
+      this.#foresee(pointer, 'Event Ring segment', 'ERST[0].base', physical, true);
+    } else if (ring !== null && !pointer.holder.startsWith('Link TRB')) {
+      const index = linkIndex(this.#view, physical);
+      if (index === undefined) return;
+      const name = ring[1] === 'Command' ? 'the command ring' : 'the transfer ring';
+      this.#foresee(pointer, pointer.target, `Link TRB of ${name}`, gpa(physical + 16 * index), false);
+    }
+  }
+
+  #foresee(parent: DevicePointer, target: string, holder: string, storedAt: Gpa, write: boolean): void {
+    const value = readPointer(this.#view, storedAt);
+    if (value === undefined || value === 0) return;
+    const at = bus(storedAt);
+    const pointer = { ...parent, target, holder, value, written: value, storedAt: at, alignment: 16, size: 16, write };
+    const record = this.#remember(pointer);
+    if (record.verdict === undefined) this.#judge(record, undefined);
   }
 
   #failed(failure: AccessFailure): void {

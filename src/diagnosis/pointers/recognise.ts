@@ -66,7 +66,7 @@ function recogniseRing(view: GuestView, address: Gpa, names: Readonly<Record<num
 }
 
 /** Index of the Link TRB that leads back to `start`, whatever offset its pointer carries. */
-function linkIndex(view: GuestView, start: Gpa): number | undefined {
+export function linkIndex(view: GuestView, start: Gpa): number | undefined {
   // The whole segment if it is readable, else what one page of it holds.
   const bytes = view.readPhysical(start, RING_SCAN_TRBS * TRB_BYTES) ?? view.readPhysical(start, 4096 - (start % 4096));
   if (bytes === undefined) return undefined;
