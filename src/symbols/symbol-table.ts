@@ -51,6 +51,7 @@ export class SymbolTable {
   readonly #problems: FileProblem[] = [];
   #index: SymbolIndex | undefined;
   #byName: Map<string, ElfSymbol> | undefined;
+  #byReadable: Map<string, ElfSymbol> | undefined;
 
   private constructor(file: ElfFile, options: SymbolTableOptions) {
     this.file = file;
@@ -154,23 +155,20 @@ export class SymbolTable {
 
   /** Where `name` (mangled, demangled or as in the debug information) stands, and its bytes when known. */
   findSymbol(name: string): { readonly address: Gva; readonly size: number } | undefined {
-    this.#byName ??= this.#indexNames();
-    const symbol = this.#byName.get(name);
+    this.#byName ??= indexBy(this.#symbols().symbols, (symbol) => symbol.name);
+    // Demangling every symbol of a kernel takes a while, so it waits until the linker's own names did not do.
+    const symbol = this.#byName.get(name) ?? this.#byReadableName(name);
     if (symbol !== undefined) return { address: this.#toGuest(symbol.value), size: symbol.size };
     const variable = this.#dwarf.findVariable(name);
     return variable === undefined ? undefined : { address: this.#toGuest(variable.address), size: variable.size ?? 0 };
   }
 
-  #indexNames(): Map<string, ElfSymbol> {
-    const names = new Map<string, ElfSymbol>();
-    for (const symbol of this.#symbols().symbols) {
-      const readable = demangle(symbol.name);
-      // A global wins over a static of the same name in some file.
-      for (const name of readable === symbol.name ? [readable] : [symbol.name, readable]) {
-        if ((names.get(name)?.binding ?? 0) === 0) names.set(name, symbol);
-      }
-    }
-    return names;
+  #byReadableName(name: string): ElfSymbol | undefined {
+    this.#byReadable ??= indexBy(
+      this.#symbols().symbols.filter((symbol) => symbol.name.startsWith('_')),
+      (symbol) => demangle(symbol.name),
+    );
+    return this.#byReadable.get(name);
   }
 
   #toFile(address: Gva): bigint {
@@ -263,4 +261,14 @@ function byValueThenWeight(a: ElfSymbol, b: ElfSymbol): number {
 function weight(symbol: ElfSymbol): number {
   const binding = symbol.binding === 1 ? 2 : symbol.binding === 2 ? 1 : 0;
   return (symbol.type === STT.notype ? 0 : 8) + (symbol.size > 0 ? 4 : 0) + binding;
+}
+
+/** A global wins over a static of the same name in some file. */
+function indexBy(symbols: readonly ElfSymbol[], nameOf: (symbol: ElfSymbol) => string): Map<string, ElfSymbol> {
+  const names = new Map<string, ElfSymbol>();
+  for (const symbol of symbols) {
+    const name = nameOf(symbol);
+    if ((names.get(name)?.binding ?? 0) === 0) names.set(name, symbol);
+  }
+  return names;
 }
