@@ -43,6 +43,8 @@ export interface CoreExports {
   executed(): number;
   /** RIP of the running instruction, or of the next one. */
   position(): bigint;
+  /** Number of an instruction address in the site table; a new one is added. 0: the table is full. */
+  siteOf(address: bigint): number;
   initialise(): void;
   resetActive(): void;
   switchTo(cpu: number): void;
@@ -85,6 +87,8 @@ export class CoreInstance {
   readonly exports: CoreExports;
   readonly ramBase: number;
   readonly ramEnd: number;
+  /** The who-wrote words: none when writers are not tracked. */
+  readonly shadow: Uint32Array;
   #allocated: number;
 
   /** Throws an InternalError when the sizes do not fit into 4 GiB. */
@@ -102,6 +106,7 @@ export class CoreInstance {
     this.bytes = new Uint8Array(this.memory.buffer);
     this.words = new Uint32Array(this.memory.buffer);
     this.quads = new BigUint64Array(this.memory.buffer);
+    this.shadow = new Uint32Array(this.memory.buffer, shadow, shadowBytes / 4);
     this.#allocated = this.ramBase;
     const instance = new WebAssembly.Instance(coreModule(), {
       env: { memory: this.memory, abort: () => assert(false, 'the processor core aborted') },

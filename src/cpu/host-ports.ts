@@ -31,6 +31,8 @@ export class HostPorts {
   readonly imports: CoreImports;
   /** Hears of every store to RAM while set. */
   storeListener: ((address: Gpa, size: number) => void) | undefined;
+  /** State of the generator behind RDRAND: xorshift32, any value but 0. */
+  random = 0x2545_f491;
   readonly #ports: ProcessorPorts;
   readonly #caller: Caller;
   readonly #interrupts: TraceChannel<'cpu.interrupt'>;
@@ -38,8 +40,6 @@ export class HostPorts {
   readonly #tables: TraceChannel<'cpu.page-tables-changed'>;
   #core!: CoreInstance;
   #direct!: DirectMemory;
-  /** State of the generator behind RDRAND: xorshift32, any value but 0. */
-  #random = 0x2545_f491;
 
   constructor(ports: ProcessorPorts, caller: Caller) {
     this.#ports = ports;
@@ -151,11 +151,11 @@ export class HostPorts {
   }
 
   #nextRandom(): number {
-    let value = this.#random;
+    let value = this.random;
     value ^= value << 13;
     value ^= value >>> 17;
     value ^= value << 5;
-    this.#random = value >>> 0;
-    return this.#random;
+    this.random = value >>> 0;
+    return this.random;
   }
 }

@@ -297,9 +297,12 @@ describe('looking in', () => {
 
   it('saves and loads a processor in the middle of a run', () => {
     const program = (machine: LongModeMachine) =>
-      machine.boot((code) => code.mov(R15, 1).label('loop').add(R15, 3).add(RAX, -1).jmp('loop'));
-    const first = new LongModeMachine();
-    program(first);
+      machine.boot((code) => {
+        code.mov(R15, 1).mov(RBX, AT.data).nop(7).label('store').store(RBX, 64, R15);
+        code.label('loop').add(R15, 3).add(RAX, -1).jmp('loop');
+      });
+    const first = new LongModeMachine({ trackWriters: true });
+    const code = program(first);
     first.processor.run(123);
     const registry = new StateRegistry();
     for (const part of first.processor.states()) registry.register(part);
@@ -307,12 +310,21 @@ describe('looking in', () => {
     const ram = first.ram.slice();
     first.processor.run(1000);
 
-    const second = new LongModeMachine();
+    const second = new LongModeMachine({ trackWriters: true });
+    // Other sites and devices come first here: numbers differ from the saved ones.
+    second.boot((code) => code.mov(RBX, AT.data).store(RBX, 0, RAX).hlt());
+    second.processor.run(100);
     const other = new StateRegistry();
     for (const part of second.processor.states()) other.register(part);
     second.write(0, ram);
     expect(other.load(saved)).toEqual([]);
+    expect(second.processor.instructions).toBe(123);
     second.processor.run(1000);
     expect(second.processor.registers()).toEqual(first.processor.registers());
+    expect(second.processor.instructions).toBe(first.processor.instructions);
+    const store = { kind: 'cpu', pc: BigInt(code.addressOf('store')), pageTables: AT.pml4 };
+    expect(second.processor.whoWrote(gpa(AT.data + 64))).toEqual(store);
+    expect(second.processor.whoWrote(gpa(AT.data))).toBeUndefined();
+    expect(second.processor.whoWrote(gpa(AT.code))).toEqual({ kind: 'device', name: 'loader' });
   });
 });

@@ -6,6 +6,7 @@
  */
 import { type Gpa, type Gva, gpa, gva } from '../base/address.ts';
 import { assert, unreachable } from '../base/assert.ts';
+import type { StateSource } from '../base/state.ts';
 import type { TraceChannel } from '../base/trace.ts';
 import * as bootStates from './boot-states.ts';
 import { CoreInstance } from './core-instance.ts';
@@ -32,6 +33,7 @@ import {
   FEATURES_1_EDX,
   FEATURES_7_EBX,
   FEATURES_EXTENDED_EDX,
+  GPR,
   LEAVE_BLOCK,
   PHYSICAL_BITS,
   SEG_CS,
@@ -288,6 +290,10 @@ export class Processor implements ProcessorLike {
     return cpu === this.activeCpu ? STATE : VCPU_AREA + cpu * VCPU_AREA_SIZE;
   }
 
+  get generalRegisterBytes(): Uint8Array {
+    return this.core.bytes.subarray(GPR, GPR + 16 * 8);
+  }
+
   registers(cpu = this.activeCpu): RegisterView {
     const active = cpu === this.activeCpu;
     // Brings EFLAGS up to date.
@@ -305,12 +311,27 @@ export class Processor implements ProcessorLike {
     assert(known, `a register is named "${name}"`);
   }
 
-  /** The parts of saved state: one per processor, and what they share. */
-  states(): readonly ProcessorState[] {
-    return Array.from({ length: this.#cpus }, (_, cpu) => new ProcessorState(this.core, cpu, () => this.#stateOf(cpu)));
+  /** The parts of saved state: one per processor, what they share, and who wrote what. RAM is its owners'. */
+  states(): readonly StateSource[] {
+    const shared: StateSource = {
+      name: 'cpu-shared',
+      version: 1,
+      save: () => ({ instructions: this.instructions, active: this.activeCpu, random: this.#host.random }),
+      load: ({ instructions, active, random }) => {
+        this.#executedBefore = Number(instructions);
+        this.core.exports.switchTo(Number(active));
+        this.#host.random = Number(random);
+      },
+    };
+    // Loaded in order of name: `cpu-shared` says which processor is in place before the blocks of each are loaded.
+    const each = Array.from(
+      { length: this.#cpus },
+      (_, cpu) => new ProcessorState(this.core, cpu, () => this.#stateOf(cpu)),
+    );
+    return [...each, shared, this.#writers];
   }
 
-  /** Base of the code segment's page tables for a walk from outside: `undefined` while paging is off. */
+  /** Root of the page tables in force (CR3 without its flag bits); `undefined` while paging is off. */
   get pageTables(): Gpa | undefined {
     const controls = pagingControls(this.core);
     return controls.mode === 'none' ? undefined : gpa(Number(controls.root & 0x000f_ffff_ffff_f000n));

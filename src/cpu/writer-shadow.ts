@@ -1,14 +1,28 @@
 /** Who stored last to each 8 bytes of RAM: the words that the core and the facade keep, in readable form. */
 import { type Gpa, gpa, gva } from '../base/address.ts';
 import { assert } from '../base/assert.ts';
+import type { StateSource, StateValue } from '../base/state.ts';
 import type { CoreInstance } from './core-instance.ts';
-import { SHADOW_DELTA, SITE_TABLE, SPACE_TABLE, TRACK_WRITERS, WRITER_DEVICE } from './layout.ts';
+import {
+  SHADOW_DELTA,
+  SITE_TABLE,
+  SITES_MAX,
+  SPACE_COUNT,
+  SPACE_TABLE,
+  SPACES_MAX,
+  TRACK_WRITERS,
+  WRITER_DEVICE,
+} from './layout.ts';
 import type { Writer } from './types.ts';
 
 /** A who-wrote word has room for this many devices. */
 const DEVICES_MAX = 0xff_ffff;
+/** Saved words come in runs of this many, and only runs that hold any. */
+const RUN_WORDS = 1024;
 
-export class WriterShadow {
+export class WriterShadow implements StateSource {
+  readonly name = 'cpu-writers';
+  readonly version = 1;
   readonly #core: CoreInstance;
   readonly #devices: string[] = [];
   readonly #numbers = new Map<string, number>();
@@ -19,17 +33,6 @@ export class WriterShadow {
 
   get enabled(): boolean {
     return this.#core.word(TRACK_WRITERS) !== 0;
-  }
-
-  /** Names of the devices that wrote, by number; part of the saved state. */
-  get devices(): readonly string[] {
-    return this.#devices;
-  }
-
-  restore(devices: readonly string[]): void {
-    this.#devices.length = 0;
-    this.#numbers.clear();
-    for (const name of devices) this.#numberOf(name);
   }
 
   /** Index of the word of a backing byte, in 32-bit units. */
@@ -74,5 +77,52 @@ export class WriterShadow {
 
   #pageTables(space: number): Gpa | undefined {
     return space === 0 ? undefined : gpa(Number(this.#core.quad(SPACE_TABLE + space * 8)));
+  }
+
+  // --- Saved state --------------------------------------------------------------------------------------------------
+
+  save(): { readonly [field: string]: StateValue } {
+    const core = this.#core;
+    const sites: bigint[] = [];
+    for (let site = 1; site < SITES_MAX && core.quad(SITE_TABLE + site * 8) !== 0n; site++) {
+      sites.push(core.quad(SITE_TABLE + site * 8));
+    }
+    const spaces: bigint[] = [];
+    for (let space = 1; space < core.word(SPACE_COUNT); space++) spaces.push(core.quad(SPACE_TABLE + space * 8));
+    const runs: StateValue[] = [];
+    for (let first = 0; first < core.shadow.length; first += RUN_WORDS) {
+      const run = core.shadow.subarray(first, first + RUN_WORDS);
+      if (run.some((word) => word !== 0)) {
+        runs.push({ first, words: new Uint8Array(run.buffer, run.byteOffset, run.byteLength).slice() });
+      }
+    }
+    return { sites, spaces, devices: [...this.#devices], runs };
+  }
+
+  /** Numbers are those of the core that saved: they are found again, or added, in this one. */
+  load(fields: { readonly [field: string]: StateValue }): void {
+    const list = (name: string) => (Array.isArray(fields[name]) ? (fields[name] as readonly StateValue[]) : []);
+    const sites = [0, ...list('sites').map((address) => this.#core.exports.siteOf(BigInt(address as bigint)))];
+    const spaces = [0, ...list('spaces').map((root) => this.#spaceOf(root as bigint))];
+    const devices = list('devices').map((name) => this.#numberOf(name as string));
+    const translated = (word: number): number => {
+      if (word >= WRITER_DEVICE) return WRITER_DEVICE + (devices[word - WRITER_DEVICE] ?? 0);
+      const site = sites[word & 0xff_ffff] ?? 0;
+      return site === 0 ? 0 : (((spaces[word >>> 24] ?? 0) << 24) | site) >>> 0;
+    };
+    this.#core.shadow.fill(0);
+    for (const run of list('runs') as readonly { first: number; words: Uint8Array }[]) {
+      const words = new Uint32Array(run.words.slice().buffer);
+      for (const [index, word] of words.entries()) this.#core.shadow[run.first + index] = translated(word);
+    }
+  }
+
+  #spaceOf(root: bigint): number {
+    const count = this.#core.word(SPACE_COUNT);
+    for (let space = 1; space < count; space++) if (this.#core.quad(SPACE_TABLE + space * 8) === root) return space;
+    if (count >= SPACES_MAX) return 0;
+    this.#core.setQuad(SPACE_TABLE + count * 8, root);
+    this.#core.setWord(SPACE_COUNT, count + 1);
+    return count;
   }
 }
