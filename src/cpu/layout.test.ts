@@ -63,7 +63,14 @@ describe('the layout of the core’s memory', () => {
 
   it('aligns what is accessed as 8 and 16 bytes', () => {
     for (const address of [layout.XMM, layout.X87, layout.SCRATCH, layout.SCRATCH_RMW]) expect(address % 16).toBe(0);
-    for (const address of [layout.RIP, layout.FAULT_ADDRESS, layout.SEGMENTS, layout.CR0, layout.PAT, layout.MTRR_FIXED]) {
+    for (const address of [
+      layout.RIP,
+      layout.FAULT_ADDRESS,
+      layout.SEGMENTS,
+      layout.CR0,
+      layout.PAT,
+      layout.MTRR_FIXED,
+    ]) {
       expect(address % 8).toBe(0);
     }
   });
