@@ -88,7 +88,7 @@ describe('event rings', () => {
     bench.write(ERSTBA + 4, 0xffff_ff80);
     expect(errors).toEqual([]);
     bench.write(0x40, 1);
-    expect(errors).toEqual(['ERST of interrupter 0']);
+    expect(errors).toEqual(['ERST of event ring 0']);
   });
 
   it('refuse more segments than HCSPARAMS2 allows, and segments of less than 16 TRBs (§6.5)', () => {

@@ -7,14 +7,14 @@ import type { Timer } from '../base/clock.ts';
 import type { StateValue } from '../base/state.ts';
 import type { DmaPurpose } from '../memory/events.ts';
 import { MEMTX_OK } from '../memory/memtx.ts';
-import type { XhciFacts } from './facts.ts';
 import type { EventWords, Host } from './host.ts';
-import { EventRing, type EventSegment } from './rings/event-ring.ts';
+import { InterrupterFacts } from './interrupter-facts.ts';
+import { EventRing } from './rings/event-ring.ts';
+import { readEventTable } from './rings/event-table.ts';
 import { CompletionCode, completionName } from './spec/completion-codes.ts';
 import { ERDP_LO, ERSTBA_LO, ERSTSZ, IMAN } from './spec/registers.ts';
-import { ERST_ENTRY_BYTES, EVENT_SEGMENT_TRBS_MAX, EVENT_SEGMENT_TRBS_MIN } from './spec/structures.ts';
 import { HostControllerEvent, trbName } from './spec/trbs.ts';
-import { alignPointer, isNull, pointerFromWords } from './wire/pointer.ts';
+import { pointerFromWords } from './wire/pointer.ts';
 import { trbWords } from './wire/trb.ts';
 
 /** Events that wait while the ring is full. Rings stop meanwhile, so only port changes and wraps can add to them. */
@@ -23,9 +23,6 @@ const WAITING_EVENTS_MAX = 1024;
 const MODERATION_UNIT = 250;
 const EVENT_CYCLE = 1;
 
-type ResetOutcome = Parameters<XhciFacts['xhci.event-ring-reset']['emit']>[0]['outcome'];
-type LostBecause = Parameters<XhciFacts['xhci.event-lost']['emit']>[0]['because'];
-type Gate = Parameters<XhciFacts['xhci.interrupt-blocked']['emit']>[0]['gate'];
 interface Waiting {
   readonly event: EventWords;
   readonly blockInterrupt: boolean;
@@ -49,6 +46,7 @@ export class Interrupter {
   #owed = false;
   /** Moderation: no interrupt before this time. */
   #quietUntil = 0;
+  readonly #facts: InterrupterFacts;
   readonly #moderation: Timer;
   readonly #purpose: DmaPurpose;
   readonly #tablePurpose: DmaPurpose;
@@ -58,6 +56,7 @@ export class Interrupter {
     readonly host: Host,
     readonly index: number,
   ) {
+    this.#facts = new InterrupterFacts(host, index);
     this.#moderation = host.clock.timer(`xhci ${host.name} interrupter ${index} moderation`, () => this.#signal());
     this.#purpose = { what: 'Event TRB', register: 'ERSTBA', ring: `event ring ${index}` };
     this.#tablePurpose = { what: 'ERST entry', register: 'ERSTBA', ring: `event ring ${index}` };
@@ -167,7 +166,7 @@ export class Interrupter {
     }
     const level = IMAN.has(this.iman, 'IP') && IMAN.has(this.iman, 'IE') && this.host.interruptsEnabled;
     this.host.interrupts.setLevel(level);
-    this.#announceInterrupt('intx', level ? 1 : 0);
+    this.#facts.interrupt('intx', level ? 1 : 0);
   }
 
   #rawDequeue(): BusAddress {
@@ -178,7 +177,7 @@ export class Interrupter {
 
   #loadTable(): void {
     this.#tableStale = false;
-    const { outcome, segments } = this.#readTable();
+    const { outcome, segments } = readEventTable(this.host, this.tableAddress, this.erstsz, this.#tablePurpose);
     const reset = this.host.facts['xhci.event-ring-reset'];
     if (reset.active) {
       const { name } = this.host;
@@ -198,39 +197,16 @@ export class Interrupter {
     this.host.pointersChanged('ERSTBA');
   }
 
-  #readTable(): { outcome: ResetOutcome; segments: EventSegment[] } {
-    const { host } = this;
-    const table = this.tableAddress;
-    if (this.erstsz === 0 || isNull(table)) return { outcome: 'size-zero', segments: [] };
-    const limit = 2 ** host.personality.erstMaxExponent;
-    if (this.erstsz > limit) return { outcome: 'too-many-segments', segments: [] };
-    const words = new Uint32Array((this.erstsz * ERST_ENTRY_BYTES) / 4);
-    const result = host.dma.readWords(table, words, this.#tablePurpose);
-    if (result !== MEMTX_OK) {
-      host.memoryFailed(result, `ERST of interrupter ${this.index}`, 'xhci_er_reset');
-      return { outcome: 'dma', segments: [] };
-    }
-    const qemu = host.personality.erstRead === 'at-high-half';
-    const segments: EventSegment[] = [];
-    for (let entry = 0; entry < this.erstsz; entry += 1) {
-      const pointer = pointerFromWords(host.personality, words[entry * 4]!, words[entry * 4 + 1]!);
-      const size = qemu ? words[entry * 4 + 2]! : words[entry * 4 + 2]! & 0xffff;
-      segments.push({ base: qemu ? pointer : alignPointer(pointer, 64), size });
-    }
-    const bad = segments.some(({ size }) => size < EVENT_SEGMENT_TRBS_MIN || size > EVENT_SEGMENT_TRBS_MAX);
-    return { outcome: bad ? 'segment-size' : 'ok', segments };
-  }
-
   // ---- events, as the specification has them (§4.9.4) ------------------------------------------------------------
 
   #post(event: EventWords, blockInterrupt: boolean): void {
     if (this.#tableStale) this.#loadTable();
     if (this.ring.size === 0) {
-      this.#lost(event, 'no-ring');
+      this.#facts.lost(event, 'no-ring');
       return;
     }
     if (this.#waiting.length > 0 || !this.#hasRoom()) {
-      if (this.#waiting.length >= WAITING_EVENTS_MAX) this.#lost(event, 'full');
+      if (this.#waiting.length >= WAITING_EVENTS_MAX) this.#facts.lost(event, 'full');
       else this.#waiting.push({ event, blockInterrupt });
       if (!this.#full) this.#announceFull();
       return;
@@ -278,12 +254,12 @@ export class Interrupter {
   #signal(): void {
     if (!this.#owed || IMAN.has(this.iman, 'IP')) return;
     if (ERDP_LO.has(this.erdpLow, 'EHB')) {
-      this.#blockedBy('EHB');
+      this.#facts.blocked('EHB');
       return;
     }
     const now = this.host.clock.now();
     if (this.host.personality.interruptModeration && now < this.#quietUntil) {
-      this.#blockedBy('IMOD');
+      this.#facts.blocked('IMOD');
       this.#moderation.at(this.#quietUntil);
       return;
     }
@@ -296,11 +272,11 @@ export class Interrupter {
 
   #deliver(): void {
     if (!IMAN.has(this.iman, 'IE')) {
-      this.#blockedBy('IE');
+      this.#facts.blocked('IE');
       return;
     }
     if (!this.host.interruptsEnabled) {
-      this.#blockedBy('INTE');
+      this.#facts.blocked('INTE');
       return;
     }
     if (this.#notifyMessage()) this.#startModeration();
@@ -315,7 +291,7 @@ export class Interrupter {
     if (!IMAN.has(this.iman, 'IE') || !this.host.interruptsEnabled) return false;
     interrupts.sendMessage(this.index);
     this.iman &= ~IMAN.mask('IP');
-    this.#announceInterrupt(mode, 1);
+    this.#facts.interrupt(mode, 1);
     return true;
   }
 
@@ -343,17 +319,17 @@ export class Interrupter {
     const { ring } = this;
     const position = ring.positionOf(this.#rawDequeue());
     if (position === undefined) {
-      this.#lost(event, ring.size === 0 ? 'no-ring' : 'erdp-out-of-range');
+      this.#facts.lost(event, ring.size === 0 ? 'no-ring' : 'erdp-out-of-range');
       this.host.controllerFailed(`ERDP of interrupter ${this.index} is outside its ring`);
       return;
     }
     if (ring.ahead(2) === position) {
       const full = this.host.facts['xhci.event-ring-full'];
       if (full.active) full.emit({ controller: this.host.name, interrupter: this.index });
-      this.#lost(event, 'full');
+      this.#facts.lost(event, 'full');
       this.#write([0, 0, (CompletionCode.EventRingFullError << 24) >>> 0, HostControllerEvent.type << 10]);
     } else if (ring.ahead(1) === position) {
-      this.#lost(event, 'full');
+      this.#facts.lost(event, 'full');
     } else {
       this.#write(event);
     }
@@ -366,7 +342,7 @@ export class Interrupter {
     this.iman |= IMAN.mask('IP');
     this.host.eventInterrupt();
     if (busy) {
-      this.#blockedBy('EHB');
+      this.#facts.blocked('EHB');
       return;
     }
     this.#deliver();
@@ -398,33 +374,11 @@ export class Interrupter {
     }
     const result = host.dma.writeWords(address, words, this.#purpose);
     if (result !== MEMTX_OK) {
-      this.#lost(event, 'dma');
+      this.#facts.lost(event, 'dma');
       host.memoryFailed(result, `event ring ${this.index}`, 'xhci_write_event');
     }
     ring.advance();
     return result === MEMTX_OK;
-  }
-
-  #lost(event: EventWords, because: LostBecause): void {
-    const lost = this.host.facts['xhci.event-lost'];
-    if (!lost.active) return;
-    lost.emit({
-      controller: this.host.name,
-      interrupter: this.index,
-      trb: trbWords(event),
-      typeName: trbName((event[3] >>> 10) & 0x3f),
-      because,
-    });
-  }
-
-  #blockedBy(gate: Gate): void {
-    const blocked = this.host.facts['xhci.interrupt-blocked'];
-    if (blocked.active) blocked.emit({ controller: this.host.name, interrupter: this.index, gate });
-  }
-
-  #announceInterrupt(mode: 'intx' | 'msi' | 'msix', level: number): void {
-    const interrupt = this.host.facts['xhci.interrupt'];
-    if (interrupt.active) interrupt.emit({ controller: this.host.name, mode, vector: this.index, level });
   }
 
   #announceDequeue(clearedBusy: boolean): void {
