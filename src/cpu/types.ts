@@ -136,6 +136,8 @@ export interface ProcessorLike {
   readonly pc: Gva;
   readonly unimplemented: { readonly pc: Gva; readonly bytes: Uint8Array } | undefined;
   registers(cpu?: number): RegisterView;
+  /** The 16 general registers of the active processor as they stand, 8 bytes each: a live view for cheap comparisons. */
+  readonly generalRegisterBytes: Uint8Array;
   /** `name`: a lower-case register name: `rax`..`r15`, `rip`, `rflags`, `cr3`, `cs`... */
   setRegister(name: string, value: bigint, cpu?: number): void;
   whoWrote(address: Gpa): Writer | undefined;

@@ -6,15 +6,15 @@
 import type { Gpa, Gva } from '../base/address.ts';
 import type { ProcessorLike, RegisterView } from '../cpu/types.ts';
 
-/** Longest loop that is recognised, in instructions: a polling loop with a few calls inside. */
-const LOOP_INSTRUCTIONS_MAX = 4096;
+/** Longest loop that is recognised, in instructions: a polling loop with a delay of some thousand pauses inside. */
+const LOOP_INSTRUCTIONS_MAX = 12_288;
 /** Distinct 8-byte units that a loop may store to; more is a working loop. */
 const STORES_MAX = 512;
 /** How often the same state must be met, at growing distances, before it counts as proof (device reads may depend on time). */
 const CONFIRMATIONS = 3;
-/** Instructions before the first look, doubled after each until {@link LOOK_INTERVAL_MAX}. */
+/** Instructions before the first look; four times as many after each, until {@link LOOK_INTERVAL_MAX}. */
 const LOOK_INTERVAL_FIRST = 1_000_000;
-const LOOK_INTERVAL_MAX = 32_000_000;
+const LOOK_INTERVAL_MAX = 1_024_000_000;
 
 /** What the detector needs of the machine around the processor. */
 export interface StuckDetectorPorts {
@@ -30,7 +30,8 @@ export class StuckDetector {
   readonly #ports: StuckDetectorPorts;
   #nextLook = LOOK_INTERVAL_FIRST;
   #interval = LOOK_INTERVAL_FIRST;
-  #lastState: string | undefined;
+  /** A state that the loop came back to when it was looked at last. */
+  #suspect: LoopState | undefined;
   #confirmed = 0;
 
   constructor(ports: StuckDetectorPorts) {
@@ -42,72 +43,90 @@ export class StuckDetector {
     return this.#nextLook;
   }
 
-  /** Single-steps at most one loop. Returns where the guest spins once that is proven. Call it between slices only. */
+  /** Single-steps a few rounds of the loop at most. Returns where the guest spins once that is proven. Between slices only. */
   look(): Gva | undefined {
     const { processor } = this.#ports;
-    this.#interval = Math.min(this.#interval * 2, LOOK_INTERVAL_MAX);
-    const state = this.#ports.timersArmed() ? undefined : this.#stateOfIdleLoop();
-    this.#confirmed = state === undefined ? 0 : state === this.#lastState ? this.#confirmed + 1 : 1;
-    this.#lastState = state;
+    this.#interval = Math.min(this.#interval * 4, LOOK_INTERVAL_MAX);
+    if (this.#ports.timersArmed() || !this.#meetsSuspect()) {
+      this.#suspect = undefined;
+      this.#confirmed = 0;
+    }
+    const start = this.#currentState();
+    if (!this.#ports.timersArmed() && this.#comesBackTo(start)) {
+      this.#suspect ??= start;
+      this.#confirmed += 1;
+    } else {
+      this.#suspect = undefined;
+      this.#confirmed = 0;
+    }
     // A suspicion is confirmed soon; an innocent guest is left alone for longer and longer.
     this.#nextLook = processor.instructions + (this.#confirmed > 0 ? LOOK_INTERVAL_FIRST : this.#interval);
     return this.#confirmed >= CONFIRMATIONS ? processor.pc : undefined;
   }
 
-  /** A text that names the state at the lowest point of the loop, or `undefined` when the window shows no idle loop. */
-  #stateOfIdleLoop(): string | undefined {
+  #currentState(): LoopState {
     const { processor } = this.#ports;
-    const anchor = this.#findLoopHead();
-    if (anchor === undefined) return undefined;
-    const before = formatRegisters(processor.registers());
+    return {
+      pc: processor.pc,
+      general: processor.generalRegisterBytes.slice(),
+      all: formatRegisters(processor.registers()),
+    };
+  }
+
+  #isAt(state: LoopState): boolean {
+    const { processor } = this.#ports;
+    if (processor.pc !== state.pc) return false;
+    const now = processor.generalRegisterBytes;
+    for (let index = 0; index < now.length; index += 1) if (now[index] !== state.general[index]) return false;
+    return formatRegisters(processor.registers()) === state.all;
+  }
+
+  /** Steps until the state of the last look is met again; false when the loop is another one now. */
+  #meetsSuspect(): boolean {
+    const suspect = this.#suspect;
+    if (suspect === undefined) return true;
+    for (let steps = 0; steps < LOOP_INSTRUCTIONS_MAX; steps += 1) {
+      if (this.#isAt(suspect)) return true;
+      if (this.#ports.processor.run(1) !== 'budget') return false;
+    }
+    return false;
+  }
+
+  /** True when the loop returns to `start` with every stored byte restored and no device written. */
+  #comesBackTo(start: LoopState): boolean {
+    const { processor } = this.#ports;
     const writesBefore = this.#ports.deviceWrites();
     const oldBytes = new Map<number, string>();
     let overflow = false;
     processor.observeStores((address, size) => {
       const unit = address - (address % 8);
       for (let at = unit; at < address + size; at += 8) {
+        if (oldBytes.has(at)) continue;
         if (oldBytes.size >= STORES_MAX) overflow = true;
-        else if (!oldBytes.has(at)) oldBytes.set(at, this.#unit(at));
+        else oldBytes.set(at, this.#unit(at));
       }
     });
     let returned = false;
-    for (let steps = 0; steps < LOOP_INSTRUCTIONS_MAX && !overflow; steps += 1) {
+    for (let steps = 0; steps < LOOP_INSTRUCTIONS_MAX && !returned && !overflow; steps += 1) {
       if (processor.run(1) !== 'budget') break;
-      if (processor.pc === anchor && formatRegisters(processor.registers()) === before) {
-        returned = true;
-        break;
-      }
+      if (this.#ports.deviceWrites() !== writesBefore) break;
+      returned = this.#isAt(start);
     }
     processor.observeStores(undefined);
-    const idle =
-      returned &&
-      !overflow &&
-      this.#ports.deviceWrites() === writesBefore &&
-      [...oldBytes].every(([address, bytes]) => this.#unit(address) === bytes);
-    return idle ? before : undefined;
-  }
-
-  /** The lowest address that one stretch of steps visits: the same point of the loop wherever the slice ended. */
-  #findLoopHead(): Gva | undefined {
-    const { processor } = this.#ports;
-    let lowest = processor.pc;
-    let steps = 0;
-    const first = processor.pc;
-    do {
-      if (processor.run(1) !== 'budget') return undefined;
-      if (processor.pc < lowest) lowest = processor.pc;
-      steps += 1;
-    } while (processor.pc !== first && steps < LOOP_INSTRUCTIONS_MAX);
-    if (processor.pc !== first) return undefined;
-    for (let more = 0; processor.pc !== lowest && more < LOOP_INSTRUCTIONS_MAX; more += 1) {
-      if (processor.run(1) !== 'budget') return undefined;
-    }
-    return processor.pc === lowest ? lowest : undefined;
+    if (!returned || overflow) return false;
+    return [...oldBytes].every(([address, bytes]) => this.#unit(address) === bytes);
   }
 
   #unit(address: number): string {
     return String(this.#ports.readRam(address as Gpa, 8) ?? '');
   }
+}
+
+interface LoopState {
+  readonly pc: Gva;
+  readonly general: Uint8Array;
+  /** Every register that software sees, as text. */
+  readonly all: string;
 }
 
 function formatRegisters(view: RegisterView): string {
