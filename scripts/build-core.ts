@@ -4,7 +4,7 @@
  *
  * DMASCOPE_CORE_WAT=1 leaves the text form (before optimisation) beside the binary.
  */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
@@ -17,9 +17,9 @@ import {
   Operations,
   operationsSource,
 } from '../src/cpu/isa/generator.ts';
+import { OPTIONS } from '../src/cpu/isa/row.ts';
 import { OPCODE_TABLE } from '../src/cpu/isa/table.ts';
 import * as uop from '../src/cpu/isa/uop.ts';
-import { OPTIONS } from '../src/cpu/isa/row.ts';
 import * as layout from '../src/cpu/layout.ts';
 import { optimizeCore } from './optimize-core.ts';
 
@@ -43,7 +43,9 @@ function exportsOfCore(): ModuleOf {
 function generate(): void {
   mkdirSync(generatedCore, { recursive: true });
   const write = (name: string, text: string) => writeFileSync(join(generatedCore, name), text);
-  const options = Object.fromEntries(Object.entries(OPTIONS).map(([name, bit]) => [`ROW_OPTION_${name.toUpperCase()}`, bit]));
+  const options = Object.fromEntries(
+    Object.entries(OPTIONS).map(([name, bit]) => [`ROW_OPTION_${name.toUpperCase()}`, bit]),
+  );
   write('layout.ts', layoutSource(layout, uop, options));
   const moduleOf = exportsOfCore();
   const operations = new Operations(moduleOf, OPCODE_TABLE);
@@ -57,7 +59,8 @@ function generate(): void {
 }
 
 async function compile(): Promise<Uint8Array> {
-  const out = join(generated, 'core.wasm');
+  // Its own name: two builds at once must not mix.
+  const out = join(generated, `core-${process.pid}.wasm`);
   const base = relative(process.cwd(), root) || '.';
   const args = [
     join(base, 'src/cpu/core/index.ts'),
@@ -77,13 +80,14 @@ async function compile(): Promise<Uint8Array> {
     'simd,bulk-memory,sign-extension,mutable-globals,nontrapping-f2i',
     '-O0',
   ];
-  if (process.env.DMASCOPE_CORE_WAT === '1') args.push('--textFile', relative(process.cwd(), join(generated, 'core.wat')), '--debug');
+  if (process.env.DMASCOPE_CORE_WAT === '1')
+    args.push('--textFile', relative(process.cwd(), join(generated, 'core.wat')), '--debug');
   const { error, stderr } = await asc.main(args);
   const messages = stderr.toString();
   if (messages !== '') process.stderr.write(messages);
   if (error) throw new Error('the processor core does not compile');
   const optimized = optimizeCore(readFileSync(out));
-  writeFileSync(out, optimized);
+  rmSync(out);
   return optimized;
 }
 

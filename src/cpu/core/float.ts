@@ -1,8 +1,7 @@
 // IEEE 754 arithmetic as SSE does it: NaN rules, MXCSR flags, DAZ and FTZ, rounding modes (Intel SDM Vol. 1 4.8, 11.5).
 //
 // WebAssembly rounds to nearest and does not report exceptions. The rounding error is computed exactly instead (two-sum,
-// two-product); its sign gives the precision flag and the directed rounding modes. The error of a double product below
-// 2^-969 is itself subnormal and may be lost: then PE and UE can be missing.
+// two-product); its sign gives the precision flag and the directed rounding modes.
 
 import { CR4, MXCSR } from './constants';
 import { CR4_OSXMMEXCPT, raise, UD, XM } from './state';
@@ -120,17 +119,24 @@ function sumError(a: f64, b: f64, s: f64): f64 {
   return a - (s - bb) + (b - bb);
 }
 
-/** a * b - p, exactly (Dekker, Veltkamp); operands are scaled so that nothing overflows. */
-function productError(a: f64, b: f64, p: f64): f64 {
-  if (abs(a) > 1e150) return productError(a * 2 ** -600, b, p * 2 ** -600);
-  if (abs(b) > 1e150) return productError(a, b * 2 ** -600, p * 2 ** -600);
+/** a * b - r with the right sign (Dekker, Veltkamp). Scaled where a partial product would over- or underflow. */
+function productDifference(a: f64, b: f64, r: f64): f64 {
+  if (a == 0 || b == 0) return -r;
+  const p = a * b;
+  if (abs(p) < 1e-270) {
+    // At most twice: 2^600 is 4e180, and no nonzero product is below 2e-647.
+    const up: f64 = 4.149515568880993e+180;
+    return abs(a) < abs(b) ? productDifference(a * up, b, r * up) : productDifference(a, b * up, r * up);
+  }
+  if (abs(a) > 1e290) return productDifference(a * 8.673617379884035e-19, b, r * 8.673617379884035e-19);
+  if (abs(b) > 1e290) return productDifference(a, b * 8.673617379884035e-19, r * 8.673617379884035e-19);
   const ca = a * 134217729.0;
   const ah = ca - (ca - a);
   const al = a - ah;
   const cb = b * 134217729.0;
   const bh = cb - (cb - b);
   const bl = b - bh;
-  return ah * bh - p + ah * bl + al * bh + al * bl;
+  return p - r + (ah * bh - p + ah * bl + al * bh + al * bl);
 }
 
 /** Sign of (true result - r), and 0 when r is exact. Operands and r are finite. */
@@ -147,14 +153,10 @@ function errorSign<T>(operation: i32, a: f64, b: f64, r: f64): f64 {
   }
   if (operation == OP_ADD) return sumError(a, b, r);
   if (operation == OP_SUB) return sumError(a, -b, r);
-  if (operation == OP_MUL) return productError(a, b, r);
-  if (operation == OP_SQRT) {
-    const p = r * r;
-    return b - p - productError(r, r, p);
-  }
-  const p = r * b;
-  const rest = a - p - productError(r, b, p);
-  return b < 0 ? -rest : rest;
+  if (operation == OP_MUL) return productDifference(a, b, r);
+  if (operation == OP_SQRT) return -productDifference(r, r, b);
+  const over = productDifference(r, b, a);
+  return b < 0 ? over : -over;
 }
 
 // --- Operations ----------------------------------------------------------------------------------------------------------
@@ -170,6 +172,7 @@ export function floatOperation<T>(operation: i32, first: T, second: T): T {
   if (operation >= OP_MIN) return minMax<T>(operation, first, second);
   if (operation == OP_SQRT) first = second;
   if (isNan<T>(first) || isNan<T>(second)) return nanOf<T>(first, second);
+  const before = raised;
   const a = operandOf<T>(first);
   const b = operandOf<T>(second);
   const x = toNumber<T>(a);
@@ -196,12 +199,12 @@ export function floatOperation<T>(operation: i32, first: T, second: T): T {
     bits = <T>reinterpret<u64>(exact);
   }
   if (exact != exact) {
-    raised = (raised & ~DENORMAL) | IE;
+    raised = before | IE;
     return defaultNan<T>();
   }
   if (magnitude<T>(a) == infinity<T>() || magnitude<T>(b) == infinity<T>()) return bits;
   if (operation == OP_DIV && y == 0) {
-    raised = (raised & ~DENORMAL) | ZE;
+    raised = before | ZE;
     return bits;
   }
   if (magnitude<T>(bits) == infinity<T>()) return overflowed<T>(bits);

@@ -193,8 +193,10 @@ function copyDisplay<T>(u: u32, level: u32, frame: u64): bool {
   let link = load<u64>(RBP);
   for (let i: u32 = 1; i < level; i++) {
     link -= sizeof<T>();
-    const from = readAt<T>(u, stackAddress(link, sizeof<T>()));
-    if (!from || !pushValue<T>(u, load<T>(from))) return false;
+    const address = stackAddress(link, sizeof<T>());
+    const from = readAt<T>(u, address);
+    if (!from) return stackFailed(address);
+    if (!pushValue<T>(u, load<T>(from))) return false;
   }
   return pushValue<T>(u, <T>frame);
 }

@@ -126,7 +126,8 @@ export function formOf(row: Row, memory: boolean): Form {
   const [first, second, third] = row.operands.map((text) => text[0]);
   if (first === undefined || first === 'J') return 'N';
   if (first === 'I' && second === undefined) return row.handler === 'ret' ? 'N' : 'RI';
-  const isMemory = (letter: string | undefined) => letter === 'O' || (memory && letter !== undefined && 'EMWQ'.includes(letter));
+  const isMemory = (letter: string | undefined) =>
+    letter === 'O' || (memory && letter !== undefined && 'EMWQ'.includes(letter));
   if (second === undefined) return isMemory(first) ? 'M' : 'R';
   if (second === 'I' || second === '1') return isMemory(first) ? 'MI' : 'RI';
   if (isMemory(first)) return 'MR';
@@ -252,7 +253,9 @@ function imports(names: Iterable<string>, moduleOf: ModuleOf): string {
     const set = byModule.get(module) ?? new Set();
     byModule.set(module, set.add(name));
   }
-  return [...byModule].map(([module, set]) => `import { ${[...set].sort().join(', ')} } from '../${module}';`).join('\n');
+  return [...byModule]
+    .map(([module, set]) => `import { ${[...set].sort().join(', ')} } from '../${module}';`)
+    .join('\n');
 }
 
 function constantsOf(cases: readonly { readonly handler: Handler }[]): string[] {
@@ -274,7 +277,11 @@ function hotExpression({ handler, type, form }: HotCase): string {
  */
 function isInline({ handler, form, type }: HotCase): boolean {
   if (handler.hotKind === 'branch') return false;
-  return (form === 'RR' || form === 'RI' || handler.hotCall === 'hotLea' || handler.hotCall === 'hotNop') && type !== 'u8' && type !== 'u16';
+  return (
+    (form === 'RR' || form === 'RI' || handler.hotCall === 'hotLea' || handler.hotCall === 'hotNop') &&
+    type !== 'u8' &&
+    type !== 'u16'
+  );
 }
 
 const HOT_RESULTS = { next: 'void', check: 'bool', branch: 'u32' } as const;
@@ -306,7 +313,10 @@ import { executeCold } from './cold';
 import { LEFT_BEFORE } from '../operands';
 ${imports(names, moduleOf)}
 
-${operations.hot.filter((hot) => !isInline(hot)).map(hotFunction).join('\n')}
+${operations.hot
+  .filter((hot) => !isInline(hot))
+  .map(hotFunction)
+  .join('\n')}
 
 /** Runs µops from \`first\` until something has to be done between instructions; see \`setLeave\`. */
 export function execute(first: u32): void {
@@ -365,7 +375,8 @@ export function executeCold(u: u32, operation: u32): u32 {
 /** Numbers that hand-written core code needs. */
 export function operationsSource(operations: Operations): string {
   const lines = [BANNER];
-  for (const [name, number] of Object.entries(FIXED_OPERATIONS)) lines.push(`export const OP_${name}: u32 = ${number};`);
+  for (const [name, number] of Object.entries(FIXED_OPERATIONS))
+    lines.push(`export const OP_${name}: u32 = ${number};`);
   lines.push(`export const OP_UNIMPLEMENTED: u32 = ${operations.unimplemented};`);
   for (const form of ['RR', 'RM', 'RI', 'MI', 'MR'] as const) {
     for (const name of ['cmp', 'test', 'sub', 'and', 'add', 'or', 'xor']) {

@@ -114,8 +114,22 @@ for (const name of ['movzx8', 'movzx16', 'movsx8', 'movsx16', 'movsxd']) {
     hotSizes: [2, 3],
   });
 }
-define('mov_wide', 'moveWide', 'moves', { sized: true, hot: ['RI'], hotCall: 'hotMoveWide', hotKind: 'next', hotFrom: 'moves', hotSizes: [2, 3] });
-define('lea', 'lea', 'moves', { sized: true, hot: ['RM'], hotCall: 'hotLea', hotKind: 'next', hotFrom: 'moves', hotSizes: [2, 3] });
+define('mov_wide', 'moveWide', 'moves', {
+  sized: true,
+  hot: ['RI'],
+  hotCall: 'hotMoveWide',
+  hotKind: 'next',
+  hotFrom: 'moves',
+  hotSizes: [2, 3],
+});
+define('lea', 'lea', 'moves', {
+  sized: true,
+  hot: ['RM'],
+  hotCall: 'hotLea',
+  hotKind: 'next',
+  hotFrom: 'moves',
+  hotSizes: [2, 3],
+});
 sized('moves', 'xchg cmpxchg xadd bswap movbe_load movbe_store cbw cwd');
 plain('moves', 'cmpxchg_pair xlat mov_from_segment clflush');
 define('nop', 'nop', 'moves', { hot: ['N', 'R', 'M'], hotCall: 'hotNop', hotKind: 'next', hotFrom: 'moves' });
@@ -123,7 +137,13 @@ define('nop', 'nop', 'moves', { hot: ['N', 'R', 'M'], hotCall: 'hotNop', hotKind
 // --- Multiply, divide, decimal --------------------------------------------------------------------------------------
 
 sized('multiply', 'mul imul1 div idiv imul3');
-define('imul2', 'imul2', 'multiply', { sized: true, hot: ['RR', 'RM'], hotCall: 'hotMultiply', hotFrom: 'multiply', hotSizes: [2, 3] });
+define('imul2', 'imul2', 'multiply', {
+  sized: true,
+  hot: ['RR', 'RM'],
+  hotCall: 'hotMultiply',
+  hotFrom: 'multiply',
+  hotSizes: [2, 3],
+});
 plain('decimal', 'aaa aas daa das aam aad');
 
 // --- Bits -----------------------------------------------------------------------------------------------------------
@@ -167,11 +187,32 @@ define('push', 'push', 'stack', { sized: true, hot: ['R'], hotCall: 'hotPush', h
 define('pop', 'pop', 'stack', { sized: true, hot: ['R'], hotCall: 'hotPop', hotFrom: 'stack', hotSizes: [3] });
 define('leave', 'leave', 'stack', { sized: true });
 sized('stack', 'push_imm pusha popa enter push_segment pushf popf');
-define('call', 'call', 'control', { sized: true, hot: ['N'], hotCall: 'hotCall', hotKind: 'branch', hotFrom: 'control', hotSizes: [3] });
-define('ret', 'ret', 'control', { sized: true, hot: ['N'], hotCall: 'hotRet', hotKind: 'branch', hotFrom: 'control', hotSizes: [3] });
+define('call', 'call', 'control', {
+  sized: true,
+  hot: ['N'],
+  hotCall: 'hotCall',
+  hotKind: 'branch',
+  hotFrom: 'control',
+  hotSizes: [3],
+});
+define('ret', 'ret', 'control', {
+  sized: true,
+  hot: ['N'],
+  hotCall: 'hotRet',
+  hotKind: 'branch',
+  hotFrom: 'control',
+  hotSizes: [3],
+});
 define('jmp', 'jump', 'control', { hot: ['N'], hotCall: 'hotJump', hotKind: 'branch', hotFrom: 'control' });
 define('call_indirect', 'callIndirect', 'control', { sized: true });
-define('jmp_indirect', 'jumpIndirect', 'control', { sized: true, hot: ['R', 'M'], hotCall: 'hotJumpIndirect', hotKind: 'branch', hotFrom: 'control', hotSizes: [3] });
+define('jmp_indirect', 'jumpIndirect', 'control', {
+  sized: true,
+  hot: ['R', 'M'],
+  hotCall: 'hotJumpIndirect',
+  hotKind: 'branch',
+  hotFrom: 'control',
+  hotSizes: [3],
+});
 for (const [number, name] of ['loopne', 'loope', 'loop', 'jrcxz'].entries()) {
   define(name, 'loop', 'control', { args: `${number}` });
 }
@@ -212,10 +253,7 @@ plain(
   'cvtsi2sd cvtsi2ss cvtdq2ps cvtdq2pd cvtss2si cvttss2si cvtsd2si cvttsd2si cvtps2dq cvttps2dq ' +
     'cvtpd2dq cvttpd2dq cvtss2sd cvtsd2ss cvtps2pd cvtpd2ps',
 );
-plain(
-  'sse-state',
-  'ldmxcsr stmxcsr fxsave fxrstor',
-);
+plain('sse-state', 'ldmxcsr stmxcsr fxsave fxrstor');
 
 // --- System (src/cpu/core/system.ts and its neighbours) -----------------------------------------------------------------
 
@@ -225,8 +263,7 @@ const SYSTEM_MODULE_LISTS: Readonly<Record<string, string>> = {
     'clac clts invd invlpg invpcid lmsw mov_from_control mov_from_debug mov_to_control mov_to_debug smsw stac wbinvd xgetbv xsetbv',
   msr: 'rdmsr rdpmc rdtsc rdtscp wrmsr',
   'descriptor-tables': 'arpl lar lgdt lidt lldt lsl ltr sgdt sidt sldt str verr verw',
-  'far-control':
-    'call_far call_far_indirect iret jmp_far jmp_far_indirect load_far mov_segment pop_segment ret_far',
+  'far-control': 'call_far call_far_indirect iret jmp_far jmp_far_indirect load_far mov_segment pop_segment ret_far',
   syscalls: 'swapgs syscall sysenter sysexit sysret',
 };
 const SYSTEM_MODULES = new Map(

@@ -261,9 +261,7 @@ const STRINGS: Row[] = [
 const HINTS: Row[] = [
   row('0f 18 /r', 'PREFETCH', 'Ev', '', 'nop', 'address'),
   row('0f 0d /r', 'PREFETCHW', 'Ev', '', 'nop', 'address'),
-  ...['19', '1a', '1b', '1c', '1d', '1e', '1f'].map((byte) =>
-    row(`0f ${byte} /r`, 'NOP', 'Ev', '', 'nop', 'address'),
-  ),
+  ...['19', '1a', '1b', '1c', '1d', '1e', '1f'].map((byte) => row(`0f ${byte} /r`, 'NOP', 'Ev', '', 'nop', 'address')),
   row('np 0f ae /5 reg', 'LFENCE', '', '', 'nop'),
   row('np 0f ae /6 reg', 'MFENCE', '', '', 'nop'),
   row('np 0f ae /7 reg', 'SFENCE', '', '', 'nop'),

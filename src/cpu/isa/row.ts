@@ -113,7 +113,10 @@ function parsePattern(text: string): Pattern {
   if (bytes[0] === '0f' && bytes.length > 1) {
     bytes.shift();
     pattern.map = 1;
-    if ((bytes[0] === '38' || bytes[0] === '3a') && bytes.length > 1) pattern.map = bytes.shift() === '38' ? 2 : 3;
+    const second = bytes.at(0);
+    if (bytes.length > 1 && second === '38') pattern.map = 2;
+    if (bytes.length > 1 && second === '3a') pattern.map = 3;
+    if (pattern.map > 1) bytes.shift();
   }
   const last = bytes[0];
   if (last === undefined || bytes.length !== 1) throw new Error(`opcode table: no single opcode byte in '${text}'`);
@@ -135,7 +138,7 @@ export function row(
   handler: string,
   options = '',
 ): Row {
-  const masks: Record<string, number> = {};
+  const masks: { [kind: string]: number; r?: number; w?: number; u?: number } = {};
   for (const part of flags.split(' ').filter(Boolean)) masks[part.slice(0, 1)] = flagMask(part.slice(2));
   const names = options.split(' ').filter(Boolean);
   for (const name of names) if (!(name in OPTIONS)) throw new Error(`opcode table: no option '${name}' (${mnemonic})`);
@@ -143,9 +146,9 @@ export function row(
     ...parsePattern(pattern),
     mnemonic,
     operands: operands === '' ? [] : operands.split(','),
-    reads: masks['r'] ?? 0,
-    writes: (masks['w'] ?? 0) | (masks['u'] ?? 0),
-    undefinedFlags: masks['u'] ?? 0,
+    reads: masks.r ?? 0,
+    writes: (masks.w ?? 0) | (masks.u ?? 0),
+    undefinedFlags: masks.u ?? 0,
     handler,
     options: names,
   };
