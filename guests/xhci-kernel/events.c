@@ -9,7 +9,7 @@ static void acknowledge(struct xhci *xhci)
 {
     u64 next = bus_address(&xhci->shared.event_ring[xhci->event_dequeue]);
     if (IS(DMA_06))
-        xhci->interrupter->erdp = (u32)next | ERDP_EHB;
+        xhci->interrupter->erdp = (u32)next | ERDP_EHB; // MISTAKE(dma-06)
     else if (IS(REG_04_ERDP))
         *(volatile u32 *)&xhci->interrupter->erdp = (u32)next | ERDP_EHB; // MISTAKE(reg-04-erdp)
     else
