@@ -1,18 +1,17 @@
-// Transfers to other code segments: far JMP, CALL and RET, IRET, and loads of segment registers (Intel SDM Vol. 2;
-// Vol. 3A 5.8). Does not implement: task gates and TSS targets (reported as unimplemented).
+// Transfers to other code segments: far JMP, CALL and RET, IRET (Intel SDM Vol. 2; Vol. 3A 5.8).
+// Does not implement: task gates and TSS targets (reported as unimplemented).
 
 import { readFlags, writeFlags } from './flags';
 import {
-  CONTINUE_AT_RIP, EFLAGS, EXIT_REASON, EXIT_TO_HOST, EXIT_UNIMPLEMENTED, FAULTED, INTERRUPT_SHADOW, NEXT, NMI_BLOCKED,
-  RIP, RSP, SEG_CS, SEG_DS, SEG_ES, SEG_FS, SEG_GS, SEG_SS, UOP_DISP, UOP_IMM,
-  UOP_SUB, FRAME,
+  CONTINUE_AT_RIP, EFLAGS, EXIT_REASON, EXIT_TO_HOST, EXIT_UNIMPLEMENTED, FAULTED, NMI_BLOCKED,
+  RIP, RSP, SEG_CS, SEG_DS, SEG_ES, SEG_FS, SEG_GS, SEG_SS, UOP_DISP, UOP_IMM, FRAME,
 } from './generated/layout';
 import { storeBytesAs } from './mmu';
 import { canonical } from './paging';
 import {
   ATTRIBUTE_BIG, ATTRIBUTE_LONG, ATTRIBUTE_RW, ATTRIBUTE_S, addToStack, checkStackDescriptor, descriptorAttributes,
   descriptorBase, descriptorDpl, descriptorHigh, descriptorIsSystem, descriptorLimit, descriptorLow, descriptorPresent,
-  descriptorTop, descriptorType, dropInnerSegments, fetchDescriptor, frameValue, isNull, kindOf, loadSegment, peekFrame,
+  descriptorTop, descriptorType, dropInnerSegments, fetchDescriptor, frameValue, isNull, kindOf, peekFrame,
   pushFrame, readTssStack32, readTssStack64, setDescriptorBits, setFrame, setFromDescriptor, setRealSegment,
   stackLinear, stackMask, tssSelector, tssStack, withinLimit,
 } from './segments';
@@ -21,7 +20,7 @@ import {
   NP, SS, TS, code64, cpl, longMode, protectedMode, raise, raiseGeneralProtection, segmentLimit, selector, setCpl,
   setSegment, updateMode,
 } from './state';
-import { dstNumber, dstRegister, nextRipOf, readMemory, readWord, sizeOf, srcRegister, writeRegister } from './system-operands';
+import { nextRipOf, readMemory, sizeOf } from './system-operands';
 
 /** Results of a transfer. */
 const FAILED: i32 = FAULTED;
@@ -415,46 +414,4 @@ export function sys_iret(uop: u32): i32 {
   }
   if (result == DONE) store<u32>(NMI_BLOCKED, 0);
   return result;
-}
-
-// --- Segment registers -----------------------------------------------------------------------------------------------
-
-/** After a load of SS, the next instruction runs before any interrupt (Vol. 3A 6.8.3). */
-function afterLoad(index: u32, uop: u32): i32 {
-  if (index == SEG_SS) store<u32>(INTERRUPT_SHADOW, 1);
-  store<u64>(RIP, nextRipOf(uop));
-  return DONE;
-}
-
-export function sys_mov_segment(uop: u32): i32 {
-  const value = readWord(uop, srcRegister(uop));
-  if (value == ~0 || !loadSegment(dstNumber(uop), value)) return FAILED;
-  return afterLoad(dstNumber(uop), uop);
-}
-
-export function sys_pop_segment(uop: u32): i32 {
-  const size = sizeOf(uop);
-  if (!peekFrame(size)) return FAILED;
-  const index = load<u8>(uop, UOP_SUB);
-  const old = load<u64>(RSP);
-  // POP SS moves the stack pointer of the old segment.
-  addToStack(size);
-  if (!loadSegment(index, <u32>frameValue(0, 2))) {
-    store<u64>(RSP, old);
-    return FAILED;
-  }
-  return afterLoad(index, uop);
-}
-
-/** LES, LDS, LSS, LFS, LGS: the segment register's number is in UOP_SUB. */
-export function sys_load_far(uop: u32): i32 {
-  const size = sizeOf(uop);
-  const p = readMemory(uop, size + 2);
-  if (!p) return FAILED;
-  const offset = size == 8 ? load<u64>(p) : size == 4 ? <u64>load<u32>(p) : <u64>load<u16>(p);
-  const index = load<u8>(uop, UOP_SUB);
-  if (!loadSegment(index, load<u16>(p + size))) return FAILED;
-  writeRegister(dstRegister(uop), size, offset);
-  store<u64>(RIP, nextRipOf(uop));
-  return DONE;
 }

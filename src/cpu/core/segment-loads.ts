@@ -1,0 +1,45 @@
+// Loads of segment registers: MOV, POP, LES and its kin (Intel SDM Vol. 2; Vol. 3A 6.8.3).
+
+import { CONTINUE_AT_RIP, FAULTED, INTERRUPT_SHADOW, RIP, RSP, SEG_SS, UOP_SUB } from './generated/layout';
+import { addToStack, frameValue, loadSegment, peekFrame } from './segments';
+import { dstNumber, dstRegister, nextRipOf, readMemory, readWord, sizeOf, srcRegister, writeRegister } from './system-operands';
+
+/** After a load of SS, the next instruction runs before any interrupt (Vol. 3A 6.8.3). */
+function afterLoad(index: u32, uop: u32): i32 {
+  if (index == SEG_SS) store<u32>(INTERRUPT_SHADOW, 1);
+  store<u64>(RIP, nextRipOf(uop));
+  return CONTINUE_AT_RIP;
+}
+
+export function sys_mov_segment(uop: u32): i32 {
+  const value = readWord(uop, srcRegister(uop));
+  if (value == ~0 || !loadSegment(dstNumber(uop), value)) return FAULTED;
+  return afterLoad(dstNumber(uop), uop);
+}
+
+export function sys_pop_segment(uop: u32): i32 {
+  const size = sizeOf(uop);
+  if (!peekFrame(size)) return FAULTED;
+  const index = load<u8>(uop, UOP_SUB);
+  const old = load<u64>(RSP);
+  // POP SS moves the stack pointer of the old segment.
+  addToStack(size);
+  if (!loadSegment(index, <u32>frameValue(0, 2))) {
+    store<u64>(RSP, old);
+    return FAULTED;
+  }
+  return afterLoad(index, uop);
+}
+
+/** LES, LDS, LSS, LFS, LGS: the segment register's number is in UOP_SUB. */
+export function sys_load_far(uop: u32): i32 {
+  const size = sizeOf(uop);
+  const p = readMemory(uop, size + 2);
+  if (!p) return FAULTED;
+  const offset = size == 8 ? load<u64>(p) : size == 4 ? <u64>load<u32>(p) : <u64>load<u16>(p);
+  const index = load<u8>(uop, UOP_SUB);
+  if (!loadSegment(index, load<u16>(p + size))) return FAULTED;
+  writeRegister(dstRegister(uop), size, offset);
+  store<u64>(RIP, nextRipOf(uop));
+  return CONTINUE_AT_RIP;
+}
