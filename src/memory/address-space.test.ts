@@ -162,6 +162,16 @@ describe('a device that answers', () => {
     expect(dma.lastFailure?.reason).toEqual({ kind: 'not-memory', region: 'regs' });
   });
 
+  it('states nothing about a look that an observer took', () => {
+    root.addSubregion(0, new MmioRegion(system, 'regs', 0x10, { read: () => 7, write: () => {} }));
+    const dma = new DmaView(space, 'd');
+    const attrs = { memory: true, debug: true };
+    expect(dma.read(at(0), new Uint8Array(12), undefined, attrs)).toBe(MEMTX_ACCESS_ERROR);
+    expect(dma.read(at(0x20), new Uint8Array(12), undefined, attrs)).toBe(MEMTX_ACCESS_ERROR);
+    expect(invalid).toEqual([]);
+    expect(failures).toEqual([]);
+  });
+
   it('is hidden by a reservation, which rejects', () => {
     ram(0, 0x1000);
     root.addSubregion(0x800, new ReservationRegion(system, 'kvm', 0x100), 1);

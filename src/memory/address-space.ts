@@ -130,9 +130,9 @@ export class AddressSpace {
     this.#invalid.emit({ write, address: at, size, region: undefined, reason: 'rejected' });
   }
 
-  #tellNotMemory(region: MemoryRegion | undefined, address: BusAddress, size: number, write: boolean): void {
-    if (!this.#invalid.active) return;
-    this.#invalid.emit({ write, address, size, region: region?.name, reason: 'non-ram' });
+  #tellNotMemory(region: string | undefined, at: BusAddress, size: number, write: boolean, attrs: MemTxAttrs): void {
+    if (!this.#invalid.active || attrs.debug === true) return;
+    this.#invalid.emit({ write, address: at, size, region, reason: 'non-ram' });
   }
 
   /** @internal Keeps, and states, that an access failed. */
@@ -262,7 +262,7 @@ export class AddressSpace {
       this.tellUnassigned(at, size, write, attrs);
       return MEMTX_DECODE_ERROR;
     }
-    this.#tellNotMemory(region, region === undefined ? at : offsetBus(at, delta), size, write);
+    this.#tellNotMemory(region?.name, region === undefined ? at : offsetBus(at, delta), size, write, attrs);
     return MEMTX_ACCESS_ERROR;
   }
 
