@@ -162,7 +162,7 @@ function checkRam(options: Q35Options): BoardError | undefined {
   if (ramBytes <= limit) return undefined;
   return {
     problem: `${mib} MiB of RAM do not fit: ${limit / MIB} MiB is the most${trackWriters ? ' while writers are tracked' : ''}`,
-    hint: trackWriters && ramBytes <= RAM_MAX ? 'give less, or --no-track-writers' : 'give less',
+    hint: trackWriters && ramBytes <= RAM_MAX ? 'give less, or --no-who-wrote' : 'give less',
   };
 }
 
