@@ -22,7 +22,9 @@ const WORKLOADS: Readonly<Record<string, number>> = {
 const TARGET_RATIO = 8;
 const TARGET_WHO_WROTE = 0.1;
 
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '3' }, scale: { type: 'string', default: '1' } } });
+const { values } = parseArgs({
+  options: { rounds: { type: 'string', default: '3' }, scale: { type: 'string', default: '1' } },
+});
 const rounds = Number(values.rounds);
 const scale = Number(values.scale);
 

@@ -49,7 +49,9 @@ export function runHere(file: string, options: GuestOptions): GuestRun {
   const outcome = machine.run();
   const seconds = (performance.now() - start) / 1000;
   if (outcome.kind !== 'exited' || outcome.status !== GUEST_SUCCESS) {
-    throw new Error(`${file} ${options.commandLine}: ${JSON.stringify(outcome, (_, value) => (typeof value === 'bigint' ? value.toString(16) : value))}\n${serial}`);
+    throw new Error(
+      `${file} ${options.commandLine}: ${JSON.stringify(outcome, (_, value) => (typeof value === 'bigint' ? value.toString(16) : value))}\n${serial}`,
+    );
   }
   return { seconds, instructions: machine.processor.instructions, serial };
 }
