@@ -1,20 +1,22 @@
-/** Runs a guest on dmascope as a person would, through the command line, and reads its report. */
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll } from 'vitest';
+/** Runs a guest on dmascope through the command line, inside this process, and reads its report. */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { runApplication } from '../../src/cli/application.ts';
+import { FileProblem, type Host, type OutputFile, type OutputStream } from '../../src/cli/host.ts';
+import { createServices } from '../../src/cli/services.ts';
 import { type Guest, guestImage, repository } from './guests.ts';
 
 export interface ReportedFinding {
   readonly rule: string;
   readonly catalogue: readonly string[];
   readonly severity: string;
+  readonly certainty: string;
   readonly where: string;
   readonly address: string | null;
   readonly expected: string | null;
   readonly causedBy: unknown;
   readonly site: { readonly symbol?: string; readonly file?: string; readonly line?: number } | null;
+  readonly text: string;
 }
 
 export interface Report {
@@ -24,8 +26,9 @@ export interface Report {
 }
 
 export interface Ended {
-  readonly status: number | null;
+  readonly status: number;
   readonly serial: string;
+  /** What a person sees on stderr: the report. */
   readonly talk: string;
   readonly json: string;
   readonly report: Report;
@@ -33,35 +36,63 @@ export interface Ended {
 
 /** Several times what the longest guest needs: one that gives up after its slowest timeout. */
 const INSTRUCTIONS_MAX = 1_000_000_000;
-export const TIMEOUT = 300_000;
+export const TIMEOUT = 120_000;
+const REPORT = 'report.json';
 
-const folder = mkdtempSync(join(tmpdir(), 'dmascope-guests-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-let runs = 0;
+class Collected implements OutputStream {
+  readonly isTerminal = false;
+  readonly columns = undefined;
+  readonly #decoder = new TextDecoder();
+  text = '';
 
-export function run(guest: Guest, extra: readonly string[] = []): Promise<Ended> {
-  runs += 1;
-  const file = join(folder, `${runs}.json`);
-  const command = ['--import', 'tsx', join(repository, 'src/cli/main.ts'), 'run', guestImage(guest)];
-  const flags = ['--ram', guest.ram, '--usb', 'kbd', '--report', `json=${file}`];
-  flags.push('--max-instructions', String(INSTRUCTIONS_MAX), ...(guest.runOptions ?? []), ...extra);
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...command, ...flags], {
-      cwd: repository,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let serial = '';
-    let talk = '';
-    child.stdout.on('data', (data) => (serial += data));
-    child.stderr.on('data', (data) => (talk += data));
-    child.on('error', reject);
-    child.on('close', (status) => {
-      try {
-        const json = readFileSync(file, 'utf8');
-        resolve({ status, serial: serial.replaceAll('\r', ''), talk, json, report: JSON.parse(json) });
-      } catch (error) {
-        reject(new Error(`${guest.name} wrote no report (exit ${status}):\n${talk}`, { cause: error }));
-      }
-    });
-  });
+  write(data: string | Uint8Array): void {
+    this.text += typeof data === 'string' ? data : this.#decoder.decode(data, { stream: true });
+  }
+}
+
+/** The process as the commands see it, with the streams and the files written kept in memory. */
+class MemoryHost implements Host {
+  readonly out = new Collected();
+  readonly err = new Collected();
+  readonly written = new Map<string, Collected>();
+  readonly environment = {};
+  readonly interrupted = false;
+  readonly outputClosed = false;
+  readonly packageRoot = repository;
+  readonly versions = { dmascope: 'test', node: process.versions.node, platform: process.platform };
+
+  readFile(path: string): Uint8Array {
+    try {
+      return new Uint8Array(readFileSync(resolve(repository, path)));
+    } catch {
+      throw new FileProblem(path, 'no such file or directory');
+    }
+  }
+
+  createFile(path: string): OutputFile {
+    const file = new Collected();
+    this.written.set(path, file);
+    return { write: (data) => file.write(data), close: () => undefined };
+  }
+
+  breathe(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  milliseconds(): number {
+    return 0;
+  }
+}
+
+export async function run(guest: Guest, extra: readonly string[] = []): Promise<Ended> {
+  const host = new MemoryHost();
+  const status = await runApplication(host, createServices(), [
+    ...['run', guestImage(guest), '--ram', guest.ram, '--usb', 'kbd', '--report', `json=${REPORT}`],
+    ...['--max-instructions', String(INSTRUCTIONS_MAX), ...(guest.runOptions ?? []), ...extra],
+  ]);
+  const json = host.written.get(REPORT)?.text;
+  if (json === undefined || json === '')
+    throw new Error(`${guest.name} wrote no report (exit ${status}):\n${host.err.text}`);
+  const serial = host.out.text.replaceAll('\r', '');
+  return { status, serial, talk: host.err.text, json, report: JSON.parse(json) };
 }
