@@ -28,6 +28,7 @@ const RUN = `dmascope run IMAGE [flags]: run a kernel and report what its driver
 
 Machine:
   --ram SIZE              memory, whole MiB (default 128M)
+  --max-ram-below-4g SIZE memory below 4 GiB at most; the rest is above 4 GiB
   --controller NAME       qemu-xhci (default), nec-usb-xhci or none
   --usb NAME              a device on it: kbd (default) or none; may be repeated
   --cpu MODEL             qemu64 (default) or max

@@ -15,6 +15,7 @@ export function openMachine(spec: SessionSpec, ports: SessionPorts): OpenedSessi
   ports.listen?.(trace);
   const machine = createQ35({
     ramBytes: spec.ramBytes,
+    ...(spec.maxRamBelow4g === undefined ? {} : { maxRamBelow4g: spec.maxRamBelow4g }),
     cpuModel: spec.cpuModel,
     personality: spec.personality,
     devices: spec.devices,

@@ -30,6 +30,7 @@ const runCommand = buildCommand<RunFlags, [string], Context>({
   parameters: {
     flags: {
       ram: { kind: 'parsed', parse: text, default: '128M', brief: 'Memory' },
+      maxRamBelow4g: { kind: 'parsed', parse: text, optional: true, brief: 'Memory below 4 GiB at most' },
       controller: { kind: 'enum', values: CONTROLLERS, default: 'qemu-xhci', brief: 'USB controller' },
       usb: { kind: 'enum', values: USB_DEVICES, variadic: true, optional: true, brief: 'USB device' },
       personality: { kind: 'parsed', parse: text, default: 'spec', brief: 'How the hardware behaves' },

@@ -52,6 +52,13 @@ export function checkedRam(bytes: number | undefined, text: string): number {
   return bytes;
 }
 
+/** Bytes of guest RAM below 4 GiB at most: whole MiB from 2, and at most 4 GiB. */
+export function checkedRamBelow4g(bytes: number | undefined, text: string): number {
+  const checked = checkedRam(bytes, text);
+  if (checked > 2 ** 32) throw new UsageError(`"${text}" is more than 4 GiB`, 'give at most 4G, for example 2G');
+  return checked;
+}
+
 /** `41.2 M`, `3.1 G`: three digits and a decimal unit. */
 export function formatCount(count: number): string {
   for (const [letter, unit] of [

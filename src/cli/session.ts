@@ -13,6 +13,8 @@ export interface SessionSpec {
   /** Symbols from another file than the image, and how far from its addresses the kernel really runs. */
   readonly symbols: { readonly path: string; readonly bytes: Uint8Array; readonly bias: bigint } | undefined;
   readonly ramBytes: number;
+  /** Bytes of RAM below 4 GiB at most; the rest stands above. `undefined`: the board's own split. */
+  readonly maxRamBelow4g?: number | undefined;
   /** `qemu64` or `max`. */
   readonly cpuModel: string;
   readonly personality: string;

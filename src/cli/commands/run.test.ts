@@ -34,6 +34,8 @@ describe('the machine that run builds', () => {
   it.each([
     [['--ram', '1G'], { ramBytes: 2 ** 30 }],
     [['--ram=64'], { ramBytes: 64 * 2 ** 20 }],
+    [['--max-ram-below-4g', '2M'], { maxRamBelow4g: 2 * 2 ** 20 }],
+    [['--max-ram-below-4g=1G'], { maxRamBelow4g: 2 ** 30 }],
     [['--personality', 'qemu'], { personality: 'qemu' }],
     [['--cpu', 'max'], { cpuModel: 'max' }],
     [['--append', 'a b=c'], { append: 'a b=c' }],

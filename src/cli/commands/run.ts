@@ -3,7 +3,7 @@ import type { DeviceOption } from '../../machine/boards/q35-options.ts';
 import { execute, ownExitCode, readInput } from '../execution.ts';
 import type { Host } from '../host.ts';
 import { checkedPersonality } from '../qemu/own-options.ts';
-import { checkedRam, parseSize } from '../quantities.ts';
+import { checkedRam, checkedRamBelow4g, parseSize } from '../quantities.ts';
 import type { Services } from '../session.ts';
 import { readSymbolsOption } from '../symbols-option.ts';
 import type { ColorChoice } from '../talk.ts';
@@ -15,6 +15,7 @@ export const USB_DEVICES = ['kbd', 'none'] as const;
 
 export interface RunFlags {
   readonly ram: string;
+  readonly maxRamBelow4g: string | undefined;
   readonly controller: (typeof CONTROLLERS)[number];
   readonly usb: readonly (typeof USB_DEVICES)[number][] | undefined;
   readonly personality: string;
@@ -48,6 +49,7 @@ export async function runImage(host: Host, services: Services, flags: RunFlags, 
       initrd: flags.initrd === undefined ? undefined : readInput(host, 'the initrd', flags.initrd),
       symbols: readSymbolsOption(host, flags.symbols),
       ramBytes: checkedRam(parseSize(flags.ram, 2 ** 20), flags.ram),
+      maxRamBelow4g: ramBelow4g(flags.maxRamBelow4g),
       cpuModel: flags.cpu,
       personality,
       devices: devicesOf(flags),
@@ -63,6 +65,10 @@ export async function runImage(host: Host, services: Services, flags: RunFlags, 
     exitCode: ownExitCode,
   });
   return result.exitCode;
+}
+
+function ramBelow4g(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : checkedRamBelow4g(parseSize(text, 2 ** 20), text);
 }
 
 function devicesOf(flags: RunFlags): DeviceOption[] {

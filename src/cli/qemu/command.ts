@@ -36,6 +36,7 @@ export async function runQemuForm(host: Host, services: Services, args: readonly
       initrd: configuration.initrd === undefined ? undefined : readInput(host, 'the initrd', configuration.initrd),
       symbols: readSymbolsOption(host, configuration.symbols),
       ramBytes: configuration.ramBytes,
+      maxRamBelow4g: configuration.maxRamBelow4g,
       cpuModel: configuration.cpuModel,
       personality: configuration.personality,
       devices: configuration.devices,

@@ -12,6 +12,8 @@ export interface QemuConfiguration {
   append: string | undefined;
   initrd: string | undefined;
   ramBytes: number;
+  /** `-M max-ram-below-4g=`, bytes. */
+  maxRamBelow4g: number | undefined;
   cpuModel: string;
   /** The machine was named; QEMU's own default would be another board. */
   machineNamed: boolean;
@@ -42,6 +44,7 @@ export function defaultConfiguration(): QemuConfiguration {
     append: undefined,
     initrd: undefined,
     ramBytes: 128 * 2 ** 20,
+    maxRamBelow4g: undefined,
     cpuModel: 'qemu64',
     machineNamed: false,
     devices: [],

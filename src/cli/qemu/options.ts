@@ -3,7 +3,7 @@
 import { matchesGlob } from '../../debug/glob.ts';
 import { LOG_ITEMS, parseLogItems } from '../../debug/log-items.ts';
 import { TRACE_EVENT_NAMES } from '../../debug/trace-lines.ts';
-import { checkedRam, parseSize } from '../quantities.ts';
+import { checkedRam, checkedRamBelow4g, parseSize } from '../quantities.ts';
 import { didYouMean } from '../suggestion.ts';
 import { UsageError } from '../usage-error.ts';
 import type { CharacterTarget, QemuConfiguration } from './configuration.ts';
@@ -67,6 +67,8 @@ function readMachine(option: string, { configuration }: OptionContext, argument:
     } else if (key === 'accel') {
       if (value !== 'tcg')
         refuse(option, argument, `the accelerator "${value}" is not supported`, 'dmascope emulates: accel=tcg');
+    } else if (key === 'max-ram-below-4g') {
+      configuration.maxRamBelow4g = checkedRamBelow4g(parseSize(value), value);
     } else if (!(key === 'usb' && value === 'off') && !(key === 'graphics' && value === 'off')) {
       refuse(option, argument, `the machine property "${key}" is not supported`);
     }
