@@ -35,7 +35,7 @@ bool event_take(struct xhci *xhci, struct trb *event)
 
 bool event_wait(struct xhci *xhci, enum trb_type type, u64 pointer, u32 polls, struct trb *event)
 {
-    for (u32 poll = 0; poll < polls || xhci->wait_for_ever; poll++) {
+    for (u32 poll = 0; poll < polls; poll += !xhci->wait_for_ever) {
         while (event_take(xhci, event)) {
             u32 found = TRB_TYPE_OF(event->control);
             if (found == (u32)type && (!pointer || event->parameter == pointer))

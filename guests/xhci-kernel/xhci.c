@@ -28,7 +28,7 @@ void give_up(const char *what)
 
 void wait_for_bits(struct xhci *xhci, volatile u32 *reg, u32 mask, u32 value, u32 polls, const char *what)
 {
-    for (u32 poll = 0; poll < polls || xhci->wait_for_ever; poll++) {
+    for (u32 poll = 0; poll < polls; poll += !xhci->wait_for_ever) {
         if ((*reg & mask) == value)
             return;
         spin(1);

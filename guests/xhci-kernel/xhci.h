@@ -43,7 +43,7 @@ struct xhci {
     u32 slots, ports, interrupters;
     u32 context_words; /* 8, or 16 with HCCPARAMS1.CSZ */
     struct memory_layout *layout;
-    bool wait_for_ever; /* `patience=forever` on the command line */
+    bool wait_for_ever; /* `patience=forever` on the command line: no turn counts, so that none changes anything */
     struct shared_memory shared;
     struct ring commands, control;
     u32 event_dequeue, event_cycle;
