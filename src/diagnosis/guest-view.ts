@@ -45,6 +45,8 @@ export interface SymbolAddress {
   readonly kind: 'function' | 'object' | 'section' | 'module';
   readonly module: string;
   readonly size: number;
+  /** When `name` is a part of a variable (`ring[3].control`): the whole of it, and where in it the address lies. */
+  readonly enclosing?: { readonly name: string; readonly offset: number; readonly size: number };
 }
 
 export interface Frame {

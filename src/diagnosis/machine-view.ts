@@ -124,7 +124,9 @@ export class MachineView implements GuestView {
     if (symbol === undefined) return undefined;
     const path = symbol.kind === 'object' ? this.#symbols?.variablePathAt(address) : undefined;
     if (path === undefined) return symbol;
-    return { ...symbol, name: path.path, offset: path.offset, size: path.size ?? symbol.size };
+    const { name, offset, size } = symbol;
+    const part = { name: path.path, offset: path.offset, size: path.size ?? size };
+    return { ...symbol, ...part, enclosing: { name, offset, size } };
   }
 
   locationOf(address: Gva): SourceLocation | undefined {

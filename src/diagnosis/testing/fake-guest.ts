@@ -30,6 +30,7 @@ export class FakeGuest implements GuestView {
   readonly #bytes = new Map<number, Uint8Array>();
   readonly #mappings: Mapping[] = [];
   readonly #variables: Variable[] = [];
+  readonly #trbArrays = new Set<string>();
   readonly #lines: { start: bigint; end: bigint; location: SourceLocation }[] = [];
   readonly #sources = new Map<string, readonly string[]>();
   readonly #writers = new Map<number, Site>();
@@ -48,6 +49,12 @@ export class FakeGuest implements GuestView {
 
   variable(name: string, address: bigint, size: number, kind: SymbolAddress['kind'] = 'object'): this {
     this.#variables.push({ name, address, size, kind, offset: 0, module: 'kernel.elf' });
+    return this;
+  }
+
+  /** The debugging information knows the type of `array`: addresses in it are named `array[index].field`, 8 bytes each. */
+  trbArray(array: string): this {
+    this.#trbArrays.add(array);
     return this;
   }
 
@@ -164,7 +171,10 @@ export class FakeGuest implements GuestView {
     );
     if (found === undefined) return undefined;
     const { name, kind, module, size } = found;
-    return { name, kind, module, size, offset: Number(address - found.address) };
+    const offset = Number(address - found.address);
+    if (!this.#trbArrays.has(name)) return { name, kind, module, size, offset };
+    const path = `${name}[${Math.floor(offset / 16)}].${offset % 16 < 8 ? 'parameter' : 'status'}`;
+    return { name: path, kind, module, size: 8, offset: offset % 8, enclosing: { name, offset, size } };
   }
 
   locationOf(address: Gva): SourceLocation | undefined {

@@ -29,9 +29,11 @@ function leftVariable(
   if (first === undefined || at === undefined || at < first) return undefined;
   const linear = view.linearFor(first);
   const symbol = linear === undefined ? undefined : view.symbolAt(linear);
-  if (symbol === undefined || symbol.kind !== 'object' || symbol.size === 0) return undefined;
-  const end = first - symbol.offset + symbol.size;
-  return at >= end ? { name: symbol.name, end } : undefined;
+  if (symbol === undefined || symbol.kind !== 'object') return undefined;
+  // The ring is the variable, not the field of its first TRB.
+  const { name, offset, size } = symbol.enclosing ?? symbol;
+  const end = first - offset + size;
+  return size > 0 && at >= end ? { name, end } : undefined;
 }
 
 type Stop = RingRef & { readonly address: BusAddress };
