@@ -13,6 +13,8 @@ type KeyboardOption = Extract<DeviceOption, { kind: 'usb-kbd' }>;
 /** The first free slot of the root bus: 0 is the host bridge, and QEMU keeps 1 for a display adapter. */
 const FIRST_SLOT = 2;
 const LAST_SLOT = 30;
+/** iSerialNumber of QEMU's keyboard is this, the controller's place and the port: `68284-0000:00:03.0-1`. */
+const KEYBOARD_SERIAL = '68284';
 const MODELS = { 'qemu-xhci': QEMU_XHCI, 'nec-usb-xhci': NEC_USB_XHCI } as const;
 
 export interface UsbSetting extends PciSetting {
@@ -50,6 +52,8 @@ export function addUsb(setting: UsbSetting): { readonly stateSources: readonly S
     const error = attachKeyboard(device, controllers);
     if (error !== undefined) return error;
   }
+  // Power-on: as on QEMU, the controllers are reset when everything is plugged in, and find their ports connected.
+  for (const controller of controllers.values()) controller.pci.reset();
   return { stateSources: [...controllers.values()] };
 }
 
@@ -85,8 +89,12 @@ function attachKeyboard(
       hint: `known: ${[...controllers.keys()].map((id) => `${id}.0`).join(', ') || 'none'}`,
     };
   }
-  const socket = device.port === undefined ? undefined : device.port - 1;
-  if (controller.attach(new UsbKeyboard(), socket) !== undefined) return undefined;
+  const { sockets } = controller.controller.hub;
+  const socket = device.port === undefined ? sockets.findIndex((each) => each.device === undefined) : device.port - 1;
+  const serial = `${KEYBOARD_SERIAL}-0000:${controller.pci.label}-${socket + 1}`;
+  if (sockets[socket] !== undefined && controller.attach(new UsbKeyboard({ serial }), socket) !== undefined) {
+    return undefined;
+  }
   return {
     problem: `no free port for usb-kbd${device.port === undefined ? '' : ` at port=${device.port}`}`,
     hint: 'raise p2= of the controller, or take another port=',

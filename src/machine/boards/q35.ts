@@ -61,7 +61,14 @@ export function createQ35(options: Q35Options): Machine | BoardError {
   };
   const counted = countingPorts(new CpuMemoryPort(addressSpace), new CpuPortIo(ioSpace));
   const processor = new Processor(
-    { memoryBytes: options.ramBytes, cpus: 1, model: options.cpuModel, trackWriters: options.trackWriters },
+    {
+      memoryBytes: options.ramBytes,
+      cpus: 1,
+      model: options.cpuModel,
+      trackWriters: options.trackWriters,
+      // KVM and silicon raise #GP for a model-specific register that does not exist; QEMU's TCG answers zero.
+      unknownMsrs: options.personality === 'qemu' ? 'zero' : 'fault',
+    },
     {
       memory: counted.memory,
       io: counted.io,
