@@ -7,7 +7,7 @@ import type { ProcessorLike } from '../cpu/types.ts';
 import { type AddressSpace, DmaView } from '../memory/index.ts';
 import type { PciBus } from '../pci/bus.ts';
 import { loadImage } from './loaders/image.ts';
-import type { LoadError, LoadOptions, LoadPlan, MemoryMapEntry } from './loaders/load-plan.ts';
+import type { LoadError, LoadOptions, LoadPlan, LoadSegment, MemoryMapEntry } from './loaders/load-plan.ts';
 import type { Outcome, RunLimits } from './outcome.ts';
 import type { RunLoop } from './run-loop.ts';
 
@@ -23,8 +23,8 @@ export interface MachineParts {
   readonly pci: PciBus;
   readonly memoryMap: readonly MemoryMapEntry[];
   readonly loop: RunLoop;
-  /** Does what firmware would have done before a kernel is entered directly. */
-  readonly prepareDirectEntry: () => void;
+  /** Does what firmware would have done before a kernel is entered directly; returns what it leaves in memory. */
+  readonly prepareDirectEntry: () => readonly LoadSegment[];
   /** Bytes from the host's console to the first serial port. */
   readonly receiveSerial: (bytes: Uint8Array) => void;
 }
@@ -62,9 +62,8 @@ export class Machine {
     const result = loadImage(image, { ...options, memoryMap: this.memoryMap });
     if (!result.ok) return result.error;
     const { segments, entry } = result.plan;
-    this.#parts.prepareDirectEntry();
     const loader = new DmaView(this.addressSpace, 'loader');
-    for (const segment of segments) {
+    for (const segment of [...this.#parts.prepareDirectEntry(), ...segments]) {
       const address = segment.address as number as BusAddress;
       loader.set(address, 0, segment.memorySize);
       loader.write(address, segment.bytes);

@@ -27,6 +27,7 @@ import {
 import { Machine } from '../machine.ts';
 import { RunLoop } from '../run-loop.ts';
 import { StuckDetector } from '../stuck-detector.ts';
+import { biosDataAreas } from './bios-data-area.ts';
 import { countingPorts } from './counting-ports.ts';
 import { addIsaDevices } from './q35-isa.ts';
 import { FOUR_GIB, IOAPIC_BASE, LOCAL_APIC_BASE, memoryMap, type RamLayout, splitRam } from './q35-memory-map.ts';
@@ -150,6 +151,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     prepareDirectEntry: () => {
       interrupts.setUpAsFirmware();
       pci.handOver();
+      return biosDataAreas();
     },
     receiveSerial: (bytes) => isa.serial.receive(bytes),
   });
