@@ -3,6 +3,7 @@
  * HLT jumps to the next deadline. The host's speed never enters, so two runs are the same run.
  */
 import type { VirtualClock } from '../base/clock.ts';
+import type { StateSource } from '../base/state.ts';
 import type { TraceChannel } from '../base/trace.ts';
 import type { ProcessorLike } from '../cpu/types.ts';
 import type { Outcome, RunLimits } from './outcome.ts';
@@ -53,12 +54,16 @@ export class RunLoop {
     return this.#executing;
   }
 
-  get skippedTime(): number {
-    return this.#skipped;
-  }
-
-  set skippedTime(nanoseconds: number) {
-    this.#skipped = nanoseconds;
+  /** The time that passed in HLT; instructions are the processor's own state. */
+  get stateSource(): StateSource {
+    return {
+      name: 'run-loop',
+      version: 1,
+      save: () => ({ skipped: this.#skipped }),
+      load: (fields) => {
+        this.#skipped = fields.skipped as number;
+      },
+    };
   }
 
   run(limits: RunLimits = {}): Outcome {
