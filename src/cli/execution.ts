@@ -1,4 +1,5 @@
 /** One run from the image to the exit status; `run`, `demo` and the QEMU form differ only in what they ask for. */
+import { isAbsolute } from 'node:path';
 import { inflateSync } from 'node:zlib';
 import type { TraceBus } from '../base/trace.ts';
 import type { Outcome } from '../machine/outcome.ts';
@@ -117,7 +118,7 @@ async function executeWith(
     },
     serial: guestOutput(execution.serial),
     debugConsole: execution.debugConsole === undefined ? undefined : guestOutput(execution.debugConsole),
-    readSource: (path) => readQuietly(host, path),
+    readSource: (path) => readSource(host, path),
     inflate,
   });
   if (!opened.ok) throw new UsageError(`${execution.spec.image.path}: ${opened.problem}`, opened.hint);
@@ -138,6 +139,13 @@ async function executeWith(
 function render(report: Report, ending: Ending, format: 'json' | 'text'): string {
   if (format === 'json') return report.json(ending);
   return `${report.text(ending, { color: false, columns: undefined })}\n`;
+}
+
+/** Debug information names a file by its full path, or as it was called from where the kernel was built: then from here. */
+function readSource(host: Host, path: string): Uint8Array | undefined {
+  const found = readQuietly(host, path);
+  // The guests that come with dmascope were built in its root.
+  return found ?? (isAbsolute(path) ? undefined : readQuietly(host, `${host.packageRoot}/${path}`));
 }
 
 function readQuietly(host: Host, path: string): Uint8Array | undefined {
