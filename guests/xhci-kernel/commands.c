@@ -97,7 +97,7 @@ void command_write_no_op(struct xhci *xhci)
     if (IS(RING_15))
         trb->control = TRB_TYPE(NO_OP_TRANSFER) | xhci->commands.cycle; // MISTAKE(ring-15)
     else
-        trb->control = TRB_TYPE(NO_OP_COMMAND) | xhci->commands.cycle; // MISTAKE(ring-02)
+        trb->control = TRB_TYPE(NO_OP_COMMAND) | xhci->commands.cycle; // MISTAKE(ring-02, ring-01-no-op)
 }
 
 void command_no_op(struct xhci *xhci)

@@ -33,6 +33,7 @@ enum guest {
     CTX_08,
     CTX_08_INDEX,
     RING_01,
+    RING_01_NO_OP,
     RING_02,
     RING_02_TOGGLE,
     RING_08,

@@ -19,7 +19,7 @@ static u32 no_op_count(void)
         return MANY_LAPS_NO_OPS; // NEAR(near-many-laps): the event ring goes round as well
     if (IS(RING_01))
         return COMMAND_RING_TRBS - 1; /* one lap; Enable Slot then begins the second */
-    if (IS(DMA_04) || IS(RING_02) || IS(RING_02_TOGGLE) || IS(NEAR_TWO_SEGMENTS) ||
+    if (IS(DMA_04) || IS(RING_01_NO_OP) || IS(RING_02) || IS(RING_02_TOGGLE) || IS(NEAR_TWO_SEGMENTS) ||
         IS(NEAR_CYCLE_ZERO) || IS(NEAR_ENDS_AT_64K) || IS(NEAR_LAST_PAGE) || IS(NEAR_SMALLEST_SEGMENT))
         return LAPS_NO_OPS;
     return 1;

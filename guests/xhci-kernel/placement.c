@@ -49,7 +49,7 @@ static u8 *blocks(void) { return (u8 *)(((u64)block_space + BLOCK - 1) & ~(BLOCK
 static volatile struct trb *high_memory(struct xhci *xhci)
 {
     if (!xhci->layout->high_base) {
-        print("this guest needs RAM above 4 GiB: give the machine 3 GiB\n");
+        print("this guest needs RAM above 4 GiB: give the machine 3 GiB, or less below (max-ram-below-4g=64M)\n");
         leave(EXIT_UNSUITABLE);
     }
     volatile struct trb *trbs = phys_to_virt(xhci->layout->high_base + HIGH_OFFSET);

@@ -43,7 +43,7 @@ void ring_advance(struct ring *ring)
     u32 lap = ring->cycle;
     pass_link(ring, ring->enqueue);
     ring->enqueue = 0;
-    if (IS(RING_01))
+    if (IS(RING_01) || IS(RING_01_NO_OP))
         ring->cycle = lap; // MISTAKE(ring-01)
     if (IS(RING_02_TOGGLE))
         ring->cycle = lap ^ TRB_CYCLE; /* the driver counts laps on its own; only the Link TRB does not say so */

@@ -2,28 +2,29 @@
 import type { TraceEvents } from '../base/trace.ts';
 import type { Damage } from './damage.ts';
 import { type Finding, type FindingDraft, fact } from './finding.ts';
-import type { GuestView } from './guest-view.ts';
+import type { Frame, GuestView } from './guest-view.ts';
 import { HANG_CODE } from './hang-code.ts';
+import { formatCount } from './pointers/describe.ts';
 import { formatPlace } from './provenance.ts';
 
-type Idle = TraceEvents['machine.idle'];
+/** How the guest came to rest, with the callers of the place where it did. */
+export type Hang = TraceEvents['machine.idle'] & { readonly frames: readonly Frame[] };
 
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}
+/** Frames named in the sentence on a hang: the loop is often a delay, below the wait, below what it waits for. */
+const HANG_FRAMES_MAX = 3;
 
 function lostEvents(damage: Damage): string | undefined {
   if (damage.eventsLost.size === 0) return undefined;
   const kinds = [...damage.eventsLost].map(([type, count]) => `${count} x ${type}`);
   const total = [...damage.eventsLost.values()].reduce((sum, count) => sum + count, 0);
-  return `${plural(total, 'event')} never reached the driver: ${kinds.join(', ')}.`;
+  return `${formatCount(total, 'event')} never reached the driver: ${kinds.join(', ')}.`;
 }
 
 /** Sentences for the `effect` of a root; empty when nothing is known to have followed. */
 export function describeEffects(
   root: Finding,
   damage: Damage | undefined,
-  hang: Idle | undefined,
+  hang: Hang | undefined,
   view: GuestView,
 ): string[] {
   const lines: string[] = [];
@@ -38,9 +39,9 @@ export function describeEffects(
     }
     const lost = lostEvents(damage);
     if (lost !== undefined) lines.push(lost);
-    if (damage.doorbellsIgnored > 0) {
-      lines.push(`${plural(damage.doorbellsIgnored, 'doorbell')} rung since then had no effect.`);
-    }
+    // A finding about a doorbell is not its own effect.
+    const ignored = damage.doorbellsIgnored - (root.where.startsWith('doorbell') ? root.count : 0);
+    if (ignored > 0) lines.push(`${formatCount(ignored, 'doorbell')} rung since then had no effect.`);
   }
   if (hang !== undefined && root.symptoms.some((symptom) => symptom.rule.code === HANG_CODE)) {
     lines.push(`${waitSentence(hang, view)}.`);
@@ -48,15 +49,26 @@ export function describeEffects(
   return lines;
 }
 
-function waitSentence(hang: Idle, view: GuestView): string {
-  const place = formatPlace(view, hang.pc);
+function placesOf(hang: Hang, view: GuestView): string {
+  const [own, ...callers] = hang.frames;
+  if (own === undefined || own.pc !== hang.pc) return formatPlace(view, hang.pc);
+  const known = callers.filter((frame) => !frame.guessed && frame.location !== undefined);
+  return [formatPlace(view, hang.pc), ...known.slice(0, HANG_FRAMES_MAX - 1).map(formatFrame)].join(', called from ');
+}
+
+function formatFrame({ location, symbol }: Frame): string {
+  return `${location?.file}:${location?.line}${symbol === undefined ? '' : ` in ${symbol.name}`}`;
+}
+
+function waitSentence(hang: Hang, view: GuestView): string {
+  const place = placesOf(hang, view);
   return hang.kind === 'spin'
-    ? `The driver waits at ${place} for an event that cannot arrive`
+    ? `The driver waits for an event that cannot arrive: it repeats ${place}`
     : `The guest stands in HLT at ${place}; nothing is left that could wake it`;
 }
 
 /** The hang that follows from `root`, as a finding of its own to be folded under it. */
-export function hangDraft(hang: Idle, root: Finding, view: GuestView): FindingDraft {
+export function hangDraft(hang: Hang, root: Finding, view: GuestView): FindingDraft {
   return {
     device: root.device,
     where: 'processor',

@@ -1,7 +1,7 @@
 /** The diagnosis engine: typed facts in, findings out. It never throws into the machine and its memory is bounded. */
 import type { TraceBus, TraceEvents, TraceName } from '../base/trace.ts';
 import { DamageLog } from './damage.ts';
-import { describeEffects, hangDraft } from './effects.ts';
+import { describeEffects, type Hang, hangDraft } from './effects.ts';
 import type {} from './events.ts';
 import { type Diagnosis, type Fact, type Finding, type FindingDraft, fact, type Outcome } from './finding.ts';
 import { fold } from './folding.ts';
@@ -69,7 +69,7 @@ export class DiagnosisEngine {
   readonly #unsubscribe: (() => void)[] = [];
   #order = 0;
   #dropped = 0;
-  #hang: TraceEvents['machine.idle'] | undefined;
+  #hang: Hang | undefined;
 
   constructor(options: EngineOptions) {
     this.#view = options.view;
@@ -121,7 +121,9 @@ export class DiagnosisEngine {
     this.#dispatch(name, event);
     try {
       this.#damage.see(name, event, () => [...this.#findings.values()]);
-      if (name === 'machine.idle') this.#hang = event as TraceEvents['machine.idle'];
+      if (name === 'machine.idle') {
+        this.#hang = { ...(event as TraceEvents['machine.idle']), frames: this.#view.backtrace() };
+      }
     } catch (error) {
       this.#problem('effects', error);
     }

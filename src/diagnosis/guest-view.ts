@@ -73,6 +73,8 @@ export interface GuestView {
   currentSite(): Site | undefined;
   /** The instruction that last stored to the 8 bytes around `address`; `undefined` if unknown or not tracked. */
   whoWrote(address: Gpa): Site | undefined;
+  /** Forgets who wrote the 8 bytes around `address`, so that an answer of {@link whoWrote} then proves a store since. */
+  forgetWriter(address: Gpa): void;
   /** Frame-pointer backtrace of the running processor, innermost first. */
   backtrace(): readonly Frame[];
   /** Walks the page tables at `pageTables` (default: those in force now); `undefined` when paging is off. */

@@ -45,7 +45,7 @@ export function isHighHalf(access: RegisterAccess): boolean {
 export class ControllerKnowledge {
   readonly registers = new Map<string, RegisterWrites>();
   readonly pointers = new Map<string, PointerRecord>();
-  readonly rings = new ControllerRings();
+  readonly rings: ControllerRings;
   readonly #contextFields = new Map<string, BusAddress>();
   /** Event ring segments by interrupter, as the controller read them. */
   readonly segments = new Map<number, readonly { base: BusAddress; size: number }[]>();
@@ -53,7 +53,12 @@ export class ControllerKnowledge {
   /** USBSTS.HSE or HCE stands. */
   failed = false;
 
-  constructor(readonly name: string) {}
+  constructor(
+    readonly name: string,
+    view: GuestView,
+  ) {
+    this.rings = new ControllerRings(view);
+  }
 
   reset(): void {
     this.registers.clear();
@@ -164,7 +169,7 @@ export class Knowledge {
   controller(name: string): ControllerKnowledge {
     let known = this.controllers.get(name);
     if (known === undefined) {
-      known = new ControllerKnowledge(name);
+      known = new ControllerKnowledge(name, this.#view);
       if (this.controllers.size < CONTROLLERS_MAX) this.controllers.set(name, known);
     }
     return known;

@@ -57,6 +57,12 @@ export class MachineView implements GuestView {
     return { pc: writer.pc, pageTables: writer.pageTables, instruction: undefined };
   }
 
+  forgetWriter(address: Gpa): void {
+    const { processor } = this.#machine;
+    // Its own device writes would say the same: the processor is not the last one that had to do with these bytes.
+    if (processor.whoWrote(address)?.kind === 'cpu') processor.noteExternalWrite(address, 1, 'a device that took it');
+  }
+
   backtrace(): readonly Frame[] {
     const registers = this.#machine.processor.registers();
     const wordSize = registers.bits === 64 ? 8 : 4;

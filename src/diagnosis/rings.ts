@@ -1,7 +1,8 @@
 /** The controller's walk over command and transfer rings, as far as rules need to remember it. */
-import { type BusAddress, offsetBus } from '../base/address.ts';
+import { type BusAddress, busToGpa, gpa, offsetBus } from '../base/address.ts';
 import type { TraceEvents, TraceName } from '../base/trace.ts';
 import type { RingRef, TrbWords } from '../xhci/events.ts';
+import type { GuestView, Site } from './guest-view.ts';
 
 /** 256 TRBs fill a page; 16 pages of history tell a lap of any ring that people build. */
 const HISTORY_MAX = 4096;
@@ -10,6 +11,13 @@ const RINGS_MAX = 256;
 
 const LINK_TYPE = 6;
 
+export interface FetchedTrb {
+  readonly trb: TrbWords;
+  readonly toggles: number;
+  /** Who had stored its control word. */
+  readonly writer: Site | undefined;
+}
+
 export interface RingHistory {
   readonly ref: RingRef;
   /** The first TRB that was fetched since the ring was set up. */
@@ -17,7 +25,7 @@ export interface RingHistory {
   /** Where the segment begins that is being walked: the first TRB, or where the last Link TRB led. */
   segmentStart: BusAddress | undefined;
   /** What each TRB held when it was last fetched, and in which cycle lap (Link TRBs with Toggle Cycle passed). */
-  readonly fetched: Map<BusAddress, { readonly trb: TrbWords; readonly toggles: number }>;
+  readonly fetched: Map<BusAddress, FetchedTrb>;
   toggles: number;
   /** The ring was used before it was set up anew, so that old TRBs may stand where it has not been yet. */
   readonly reused: boolean;
@@ -57,6 +65,12 @@ export class ControllerRings {
   readonly #rings = new Map<string, RingHistory>();
   /** The last fetch: whether the TRB was owned shows when the next fact is, or is not, that the ring is empty there. */
   #pending: ConsumedTrb | undefined;
+
+  readonly #view: GuestView;
+
+  constructor(view: GuestView) {
+    this.#view = view;
+  }
 
   clear(): void {
     this.#rings.clear();
@@ -167,12 +181,31 @@ export class ControllerRings {
       ring.consumed += 1;
     }
     ring.fetched.delete(event.address);
-    ring.fetched.set(event.address, { trb: event.trb, toggles: ring.toggles });
+    ring.fetched.set(event.address, { trb: event.trb, toggles: ring.toggles, writer: this.#takeWriter(event.address) });
     if (ring.fetched.size > HISTORY_MAX) {
       const oldest = ring.fetched.keys().next().value;
       if (oldest !== undefined) ring.fetched.delete(oldest);
     }
   }
+
+  /** From here on an answer to who wrote the TRB proves that it was stored again, with the same bytes perhaps. */
+  #takeWriter(address: BusAddress): Site | undefined {
+    const at = busToGpa(address);
+    const writer = storedSince(this.#view, address);
+    if (at !== undefined && writer !== undefined) this.#view.forgetWriter(gpa(at + 8));
+    return writer;
+  }
+}
+
+/** Who stored the control word of a TRB: since the controller took it last, else before that. */
+export function trbWriter(view: GuestView, ring: RingHistory, address: BusAddress): Site | undefined {
+  return storedSince(view, address) ?? ring.fetched.get(address)?.writer;
+}
+
+/** Who stored the control word of a TRB, if that was after the controller took it last. */
+export function storedSince(view: GuestView, address: BusAddress): Site | undefined {
+  const at = busToGpa(address);
+  return at === undefined ? undefined : view.whoWrote(gpa(at + 8));
 }
 
 /** The TRB after `address` in memory. */

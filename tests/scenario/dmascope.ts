@@ -86,8 +86,9 @@ class MemoryHost implements Host {
 
 export async function run(guest: Guest, extra: readonly string[] = []): Promise<Ended> {
   const host = new MemoryHost();
+  const below = guest.ramBelow4g === undefined ? [] : ['--max-ram-below-4g', guest.ramBelow4g];
   const status = await runApplication(host, createServices(), [
-    ...['run', guestImage(guest), '--ram', guest.ram, '--usb', 'kbd', '--report', `json=${REPORT}`],
+    ...['run', guestImage(guest), '--ram', guest.ram, ...below, '--usb', 'kbd', '--report', `json=${REPORT}`],
     ...['--max-instructions', String(INSTRUCTIONS_MAX), ...(guest.runOptions ?? []), ...extra],
   ]);
   const json = host.written.get(REPORT)?.text;

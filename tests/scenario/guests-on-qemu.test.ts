@@ -15,7 +15,9 @@ interface Ended {
 }
 
 function run(guest: Guest, extra: readonly string[] = []): Promise<Ended> {
-  const flags = `-M q35 -m ${guest.ram} -net none -display none -monitor none -serial stdio -no-reboot -d guest_errors
+  const machine = guest.ramBelow4g === undefined ? 'q35' : `q35,max-ram-below-4g=${guest.ramBelow4g}`;
+  const flags =
+    `-M ${machine} -m ${guest.ram} -net none -display none -monitor none -serial stdio -no-reboot -d guest_errors
     -device qemu-xhci -device usb-kbd -device isa-debug-exit,iobase=0xf4,iosize=0x04`.split(/\s+/);
   return new Promise((resolve) => {
     const qemu = spawn(QEMU, [...flags, '-kernel', guestImage(guest), ...extra], { timeout: SECONDS_MAX * 1000 });

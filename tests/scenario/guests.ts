@@ -18,7 +18,9 @@ export interface Guest {
   readonly also?: readonly string[];
   readonly rootWhere?: string;
   readonly ram: string;
-  /** Further options of `dmascope run`: 3 GiB leave no room for tracking writers. */
+  /** RAM below 4 GiB at most; the rest stands above. */
+  readonly ramBelow4g?: string;
+  /** Further options of `dmascope run`. */
   readonly runOptions?: readonly string[];
   readonly expectQemuExit?: number;
   readonly note: string;

@@ -37,7 +37,7 @@ function pointer(value: number | bigint, over: Partial<DevicePointer> = {}): Dev
 }
 
 function judge(value: number | bigint, over: Partial<DevicePointer> = {}, view = guest()): Verdict {
-  const known = new ControllerKnowledge('00:03.0');
+  const known = new ControllerKnowledge('00:03.0', view);
   return classify({ view, known, pointer: pointer(value, over), site: view.site });
 }
 
@@ -129,7 +129,7 @@ describe('a pointer', () => {
 describe('any 64-bit value', () => {
   it('gets a verdict, and "ok" only where memory answers', () => {
     const view = guest();
-    const known = new ControllerKnowledge('00:03.0');
+    const known = new ControllerKnowledge('00:03.0', view);
     fc.assert(
       fc.property(
         fc.bigInt({ min: 0n, max: 0xffff_ffff_ffff_ffffn }),

@@ -19,6 +19,11 @@ export function formatBytes(bytes: number): string {
   return `${bytes} byte${bytes === 1 ? '' : 's'}`;
 }
 
+/** "1 doorbell", "2 doorbells". */
+export function formatCount(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** Milliseconds with microseconds: virtual time is exact, so all three decimals are meant. */
 export function formatTime(nanoseconds: number): string {
   return `${(nanoseconds / 1e6).toFixed(3)} ms`;
@@ -38,11 +43,10 @@ function resultName(failure: AccessFailure): string {
 /** "00:03.0 read 16 bytes at bus 0x... (ERST entry 0): no target answered", or how the audit met the pointer. */
 export function failureFact(pointer: DevicePointer, failure: AccessFailure | undefined): Fact {
   if (failure === undefined) {
-    return fact(
-      'found',
-      `by looking up every pointer of ${pointer.controller} before it is used; the controller will ` +
-        `${pointer.write ? 'write' : 'read'} the ${pointer.target} there`,
-    );
+    const use = pointer.holder.startsWith('ERDP')
+      ? 'it takes it for the place up to which the driver has read the event ring'
+      : `it is to ${pointer.write ? 'write' : 'read'} the ${pointer.target} there`;
+    return fact('found', `before ${pointer.controller} used it, by looking up every pointer it was given: ${use}`);
   }
   const { purpose } = failure;
   const index = purpose?.index === undefined ? '' : ` ${purpose.index}`;
@@ -67,7 +71,9 @@ export function describeWalk(walk: PageWalk): string {
 export function variableAt(view: GuestView, address: bigint): string | undefined {
   const symbol = view.symbolAt(gva(address));
   if (symbol === undefined || symbol.kind === 'section' || symbol.kind === 'module') return undefined;
-  return symbol.offset === 0 ? `\`${symbol.name}\`` : `\`${symbol.name}\`+${hex(symbol.offset)}`;
+  // `ring`, not `ring[0].parameter`: an address at its beginning means the whole.
+  const { name, offset } = symbol.enclosing?.offset === 0 ? symbol.enclosing : symbol;
+  return offset === 0 ? `\`${name}\`` : `\`${name}\`+${hex(offset)}`;
 }
 
 /** The variable that stands at a physical address, found through the guest's own mapping. */

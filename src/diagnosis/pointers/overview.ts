@@ -30,13 +30,22 @@ function word(view: GuestView, known: ControllerKnowledge, record: PointerRecord
   }
 }
 
+function isGood(record: PointerRecord | undefined): boolean {
+  return record === undefined || record.verdict?.kind === 'ok';
+}
+
 /** `undefined` when there is nothing to compare with. Registers first, then what stands in memory. */
 export function describePointers(view: GuestView, known: ControllerKnowledge, root: Finding): string | undefined {
-  const records = [...known.pointers.values()].filter(
-    ({ pointer }) => pointer.value !== 0 && pointer.holder !== root.where,
-  );
+  // Of the pointers that one place held in turn (the buffers of a ring's TRBs), the latest that is wrong, else the latest.
+  const byHolder = new Map<string, PointerRecord>();
+  for (const record of known.pointers.values()) {
+    const { value, holder } = record.pointer;
+    if (value === 0 || holder === root.where || (isGood(record) && !isGood(byHolder.get(holder)))) continue;
+    byHolder.set(holder, record);
+  }
+  const records = [...byHolder.values()];
   if (records.length === 0) return undefined;
-  const bad = (record: PointerRecord): number => (record.verdict?.kind === 'ok' ? 1 : 0);
+  const bad = (record: PointerRecord): number => (isGood(record) ? 1 : 0);
   const inRegister = (record: PointerRecord): number => (record.pointer.storedAt === undefined ? 0 : 1);
   const sorted = [...records].sort((a, b) => inRegister(a) - inRegister(b) || bad(a) - bad(b));
   const listed = sorted

@@ -65,9 +65,12 @@ export function renderSite(report: SiteReport, width: number, palette: Palette, 
   return lines;
 }
 
-/** "called from a (x.c:3) <- b (y.c:9)": one line for each frame. */
+/** Callers, innermost first: one line for each frame. */
 export function renderCallers(report: SiteReport): string[] {
-  const through = report.through.map((frame) => `through ${placeOf(frame, frame.pc)}`);
-  const callers = report.callers.map((frame) => `${frame.guessed ? '? ' : ''}${placeOf(frame, frame.pc)}`);
-  return [...through, ...callers];
+  return report.callers.map((frame) => `${frame.guessed ? '? ' : ''}${placeOf(frame, frame.pc)}`);
+}
+
+/** The accessors between the blamed line and the instruction. */
+export function renderThrough(report: SiteReport): string[] {
+  return report.through.map((frame) => placeOf(frame, frame.pc));
 }

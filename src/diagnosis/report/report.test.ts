@@ -42,7 +42,8 @@ describe('the text report', () => {
                       A device does not see the page tables of the CPU: without an IOMMU, bus address =
                       physical address.
         effect        The controller set USBSTS.HSE (Host System Error) and stopped.
-                      The driver waits at xhci.c:3 in init_controller for an event that cannot arrive.
+                      The driver waits for an event that cannot arrive: it repeats xhci.c:3 in
+                      init_controller.
         help          write the physical address 0x2e3080 to ERSTBA (virt_to_phys)
         next          the same mistake stands in 1 more place; mend it too:
                         DMA-01: ERDP was given a virtual address: 0xffffff80002e4000 should be 0x2e4000,

@@ -2,7 +2,7 @@
 import { hex } from '../../base/address.ts';
 import { type Diagnosis, FACT_ORDER, type Fact, type Finding } from '../finding.ts';
 import { HANG_CODE } from '../hang-code.ts';
-import { placeOf, renderCallers, renderSite } from './excerpt.ts';
+import { placeOf, renderCallers, renderSite, renderThrough } from './excerpt.ts';
 import { type Paint, type Palette, PLAIN } from './palette.ts';
 import { formatSpecs } from './specs.ts';
 import { wrap } from './wrap.ts';
@@ -100,6 +100,8 @@ function renderFinding(root: Finding, width: number, palette: Palette, hasSymbol
   const lines = renderHeading(headingOf(root), `: ${root.title}${device}${times}`, width, paint, palette);
   if (root.site !== undefined) {
     lines.push(...renderSite(root.site, width, palette, paint));
+    const through = renderThrough(root.site);
+    if (through.length > 0) lines.push(...labelled('through', through, width, palette));
     const callers = renderCallers(root.site);
     if (callers.length > 0) lines.push(...labelled('called from', callers, width, palette));
   }

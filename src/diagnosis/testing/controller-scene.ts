@@ -33,6 +33,10 @@ class BenchGuest extends FakeGuest {
   override whoWrote(address: Gpa): Site | undefined {
     return this.#stores.get(address - (address % 8));
   }
+
+  override forgetWriter(address: Gpa): void {
+    this.#stores.delete(address - (address % 8));
+  }
 }
 
 export class ControllerScene {

@@ -110,6 +110,10 @@ export class FakeGuest implements GuestView {
     return this.#writers.get(address - (address % 8));
   }
 
+  forgetWriter(address: Gpa): void {
+    this.#writers.delete(address - (address % 8));
+  }
+
   backtrace(): readonly Frame[] {
     return this.frames;
   }

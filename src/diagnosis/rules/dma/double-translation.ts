@@ -36,7 +36,9 @@ write_erdp_physical(ring);`,
           device: pointer.controller,
           where: pointer.holder,
           parent: context.known.parentOf(pointer),
-          title: `${pointer.holder} looks like a physical address that was translated a second time`,
+          title:
+            `${pointer.holder} ${verdict.certainty === 'certain' ? 'holds' : 'looks like'} a physical address ` +
+            'that was translated a second time',
           address: pointer.value,
           expected: verdict.physical,
           site: record.site,

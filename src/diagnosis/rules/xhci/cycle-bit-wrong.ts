@@ -1,10 +1,10 @@
-import { busToGpa, gpa, hex } from '../../../base/address.ts';
+import { hex } from '../../../base/address.ts';
 import { xhci } from '../../../base/registers.ts';
 import { fact } from '../../finding.ts';
-import { whenFact } from '../../pointers/describe.ts';
-import { ringKey, ringLabel, ringName, sameTrb } from '../../rings.ts';
+import { formatCount, whenFact } from '../../pointers/describe.ts';
+import { ringKey, ringLabel, ringName, sameTrb, storedSince, trbWriter } from '../../rings.ts';
 import { defineRule } from '../../rule.ts';
-import { isTypeOf, isZero, LINK, storedBy, trbCycle, trbName, trbType } from './trb.ts';
+import { isTypeOf, isZero, LINK, trbCycle, trbName, trbType } from './trb.ts';
 
 export default defineRule({
   id: 'xhci/cycle-bit-wrong',
@@ -42,20 +42,20 @@ trb->control = TRB_TYPE(type) | ring->cycle;`,
       if (trbCycle(event.trb) === event.consumerCycle || !isTypeOf(event.kind, event.trb)) return;
       // The first command of all is judged against CRCR.RCS by its own rule.
       if (event.kind === 'command' && event.consumed === 0 && ring.consumed === 0) return;
-      // What the controller itself left behind a lap ago is no new work: the ring really is empty.
+      // What the controller left behind a lap ago is no new work: the ring really is empty. Unless it was stored again.
       const before = ring.fetched.get(event.address);
-      if (before !== undefined && sameTrb(before.trb, event.trb)) return;
+      const again = storedSince(context.view, event.address) !== undefined;
+      if (before !== undefined && sameTrb(before.trb, event.trb) && !again) return;
       // After a wrap, memory that was never fetched in this lap may hold an old TRB; only a change proves a new one.
       if (before === undefined && (ring.toggles > 0 || ring.reused)) return;
       const name = ringName(event);
-      const at = busToGpa(event.address);
       context.report(
         {
           device: event.controller,
           where: ringLabel(event),
           title: `a new TRB on ${name} has the wrong cycle bit`,
           address: event.address,
-          site: at === undefined ? undefined : context.view.whoWrote(gpa(at + 8)),
+          site: trbWriter(context.view, ring, event.address),
           role: `stores a TRB with cycle bit ${trbCycle(event.trb)}`,
           blocking: true,
           facts: [
@@ -67,9 +67,9 @@ trb->control = TRB_TYPE(type) | ring->cycle;`,
             whenFact(context.view, 'at the doorbell'),
             fact(
               'why',
-              `The controller has consumed ${event.consumed} TRBs and passed ${ring.toggles} Link TRBs with Toggle Cycle, ` +
-                `so it owns TRBs with cycle bit ${event.consumerCycle}. To it, the ring is empty.`,
-              ...storedBy(context.view, event.address),
+              `The controller has consumed ${formatCount(event.consumed, 'TRB')} and passed ` +
+                `${formatCount(ring.toggles, 'Link TRB')} with Toggle Cycle, so it owns TRBs with cycle bit ` +
+                `${event.consumerCycle}. To it, the ring is empty.`,
             ),
             fact('help', `store the TRB with cycle bit ${event.consumerCycle}`),
           ],

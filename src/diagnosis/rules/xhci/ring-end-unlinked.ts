@@ -1,10 +1,10 @@
-import { type BusAddress, busToGpa, gpa, hex } from '../../../base/address.ts';
+import { type BusAddress, busToGpa, hex } from '../../../base/address.ts';
 import { xhci } from '../../../base/registers.ts';
 import type { RingRef, TrbWords } from '../../../xhci/events.ts';
 import { fact } from '../../finding.ts';
 import type { GuestView } from '../../guest-view.ts';
 import { whenFact } from '../../pointers/describe.ts';
-import { type RingHistory, ringKey, ringLabel, ringName, sameTrb } from '../../rings.ts';
+import { type RingHistory, ringKey, ringLabel, ringName, sameTrb, storedSince, trbWriter } from '../../rings.ts';
 import { defineRule, type RuleContext } from '../../rule.ts';
 import { isTypeOf, isZero, LINK, trbCycle, trbType } from './trb.ts';
 
@@ -41,7 +41,6 @@ type Stop = RingRef & { readonly address: BusAddress };
 function reportNoLink(event: Stop, ring: RingHistory, why: string, context: RuleContext): void {
   const name = ringName(event);
   const first = ring.first ?? event.address;
-  const firstAt = busToGpa(first);
   context.report(
     {
       device: event.controller,
@@ -49,7 +48,7 @@ function reportNoLink(event: Stop, ring: RingHistory, why: string, context: Rule
       title: `${name} has no Link TRB at its end`,
       address: event.address,
       expected: first,
-      site: firstAt === undefined ? undefined : context.view.whoWrote(gpa(firstAt + 8)),
+      site: trbWriter(context.view, ring, first),
       role: 'stores a TRB at the start of the ring again',
       blocking: true,
       key: `${name} no link`,
@@ -106,13 +105,12 @@ ring->cycle ^= 1;`,
       const now = readTrb(context.view, event.target);
       if (now === undefined || trbCycle(now) !== trbCycle(before.trb)) return;
       const name = ringName(event);
-      const link = busToGpa(event.link);
       context.report({
         device: event.controller,
         where: ringLabel(event),
         title: `the Link TRB of ${name} has no Toggle Cycle`,
         address: event.link,
-        site: link === undefined ? undefined : context.view.whoWrote(gpa(link + 8)),
+        site: trbWriter(context.view, ring, event.link),
         role: 'stores the Link TRB without bit 1 (TC)',
         blocking: true,
         key: `${name} toggle`,
@@ -147,7 +145,7 @@ ring->cycle ^= 1;`,
         before !== undefined &&
         now !== undefined &&
         !isZero(now) &&
-        !sameTrb(before.trb, now) &&
+        (!sameTrb(before.trb, now) || storedSince(context.view, ring.first) !== undefined) &&
         ring.toggles === 0 &&
         !ring.reused
       ) {

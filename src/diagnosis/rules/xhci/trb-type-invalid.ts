@@ -1,8 +1,8 @@
-import { busToGpa, gpa, hex } from '../../../base/address.ts';
+import { hex } from '../../../base/address.ts';
 import { xhci } from '../../../base/registers.ts';
 import { fact } from '../../finding.ts';
 import { whenFact } from '../../pointers/describe.ts';
-import { ringLabel, ringName } from '../../rings.ts';
+import { ringLabel, ringName, trbWriter } from '../../rings.ts';
 import { defineRule } from '../../rule.ts';
 import { isTypeOf, NO_OP_COMMAND, NO_OP_TRANSFER, trbType, trbTypeName } from './trb.ts';
 
@@ -41,14 +41,13 @@ export default defineRule({
     'diagnosis.trb-consumed': (_state, event, context) => {
       if (isTypeOf(event.kind, event.trb)) return;
       const type = trbType(event.trb);
-      const at = busToGpa(event.address);
       const name = ringName(event);
       context.report({
         device: event.controller,
         where: ringLabel(event),
         title: `${trbTypeName(type)} is no TRB for ${name}`,
         address: event.address,
-        site: at === undefined ? undefined : context.view.whoWrote(gpa(at + 8)),
+        site: trbWriter(context.view, context.known.controller(event.controller).rings.get(event), event.address),
         role: `stores a TRB of type ${type}`,
         key: `${name} ${type}`,
         facts: [
