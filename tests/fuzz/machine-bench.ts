@@ -10,15 +10,18 @@ import { SymbolTable } from '../../src/symbols/symbol-table.ts';
 import { Digest } from './dice.ts';
 
 const MIB = 1024 * 1024;
-/** Instructions that a run may do beyond its limit: none. */
 export const RAM_BYTES = 4 * MIB;
 
 /** Listens to every channel that any part of the machine opens. */
 class ListeningBus extends TraceBus {
   readonly #heard = new Set<string>();
 
-  constructor(readonly listener: (name: string, event: unknown) => void) {
+  constructor(
+    readonly listener: (name: string, event: unknown) => void,
+    ignored: readonly TraceName[],
+  ) {
     super();
+    for (const name of ignored) this.#heard.add(name);
   }
 
   override channel<N extends TraceName>(name: N): TraceChannel<N> {
@@ -36,6 +39,10 @@ export interface BenchOptions {
   readonly ramBytes?: number;
   readonly devices?: readonly DeviceOption[];
   readonly trackWriters?: boolean;
+  /** Events that stay out of the digest. */
+  readonly ignored?: readonly TraceName[];
+  /** State that stays out of it: `part.field`. */
+  readonly ignoredState?: readonly string[];
   /** Hash every event (default). Without it only the diagnosis listens, as in a plain run. */
   readonly hashTrace?: boolean;
 }
@@ -52,9 +59,10 @@ export class MachineBench {
   readonly serial: number[] = [];
   #engine: DiagnosisEngine | undefined;
 
-  constructor(options: BenchOptions = {}) {
+  constructor(readonly options: BenchOptions = {}) {
     const hash = options.hashTrace ?? true;
-    const trace = hash ? new ListeningBus((name, event) => this.digest.add(name + stringify(event))) : new TraceBus();
+    const tell = (name: string, event: unknown) => this.digest.add(name + stringify(event));
+    const trace = hash ? new ListeningBus(tell, options.ignored ?? []) : new TraceBus();
     const machine = createQ35({
       ramBytes: options.ramBytes ?? RAM_BYTES,
       cpuModel: 'qemu64',
@@ -104,6 +112,7 @@ export class MachineBench {
   #addState(saved: ReturnType<Machine['state']['save']>): void {
     for (const [name, { fields }] of Object.entries(saved)) {
       for (const [field, value] of Object.entries(fields)) {
+        if (this.options.ignoredState?.includes(`${name}.${field}`)) continue;
         this.digest.add(`${name}.${field}`);
         if (value instanceof Uint8Array) this.digest.addBytes(value);
         else this.digest.add(stringify(value) ?? 'undefined');

@@ -1,14 +1,17 @@
 /**
- * Random programs on the whole PC, diagnosis included: nothing throws, each run ends within its instructions, and the
- * same seed gives the same trace, report and state. `FUZZ_SEED` repeats a run, `FUZZ_STEPS` is the number of programs.
+ * Random programs on the whole PC, diagnosis included: nothing throws, each run ends within its instructions, and a
+ * second run, also one cut into other slices, gives the same trace, report and state. `FUZZ_SEED` repeats a run, `FUZZ_STEPS` is the number of programs.
  */
 import { describe, expect, it } from 'vitest';
+import type { BusAddress } from '../../src/base/address.ts';
+import type { Outcome } from '../../src/machine/outcome.ts';
+import { DmaView } from '../../src/memory/index.ts';
 import { Dice, FuzzFailure, SEED, steps } from './dice.ts';
-import { MachineBench } from './machine-bench.ts';
+import { MachineBench, RAM_BYTES } from './machine-bench.ts';
 import { longModeImage, multibootImage, randomCode } from './random-program.ts';
 
-const PROGRAMS = steps(40);
-const INSTRUCTIONS_MAX = 50_000;
+const PROGRAMS = steps(16);
+const INSTRUCTIONS_MAX = 4_000;
 const TIMEOUT = 300_000;
 
 const MODES = [
@@ -22,11 +25,35 @@ interface Played {
   readonly instructions: number;
 }
 
-function play(image: Uint8Array, personality: string, seed: number): Played {
+/** Instructions that are not there yet are passed over, so that a program goes on behind them. */
+const PASSED_OVER_MAX = 400;
+const NOP = 0x90;
+const REPEATS = new Set([0xf2, 0xf3]);
+
+function run(bench: MachineBench, slice: () => number): Outcome {
+  const { machine } = bench;
+  const patch = new DmaView(machine.addressSpace, 'fuzz');
+  for (let passed = 0; ; ) {
+    const maxInstructions = Math.min(INSTRUCTIONS_MAX, machine.processor.instructions + slice());
+    const outcome = bench.run({ maxInstructions });
+    if (outcome.kind === 'instruction-limit' && maxInstructions < INSTRUCTIONS_MAX) continue;
+    passed += 1;
+    if (outcome.kind !== 'unimplemented' || passed > PASSED_OVER_MAX || outcome.pc >= RAM_BYTES) return outcome;
+    patch.write(Number(outcome.pc) as BusAddress, Uint8Array.of(NOP, NOP));
+  }
+}
+
+function play(image: Uint8Array, seed: number, slice = () => INSTRUCTIONS_MAX): Played {
+  const personality = seed % 2 === 0 ? 'spec' : 'qemu';
   try {
-    const bench = new MachineBench({ personality });
+    // Where a block of decoded code ends depends on the slices, and with it which stores have a number among writers.
+    const bench = new MachineBench({
+      personality,
+      ignored: ['cpu.block-decoded'],
+      ignoredState: ['cpu-writers.sites'],
+    });
     expect(bench.load(image)).toBeUndefined();
-    const outcome = bench.run({ maxInstructions: INSTRUCTIONS_MAX });
+    const outcome = run(bench, slice);
     const { digest } = bench.conclude(outcome);
     const { instructions } = bench.machine.processor;
     expect(instructions).toBeLessThanOrEqual(INSTRUCTIONS_MAX);
@@ -42,13 +69,18 @@ describe(`random programs (FUZZ_SEED=${SEED})`, { timeout: TIMEOUT }, () => {
     let instructions = 0;
     for (let index = 0; index < PROGRAMS; index += 1) {
       const seed = SEED + index;
-      const program = image(randomCode(new Dice(seed)));
-      const played = play(program, index % 2 === 0 ? 'spec' : 'qemu', seed);
-      if (index % 8 === 0) expect(play(program, 'spec', seed), `FUZZ_SEED=${seed}`).toEqual(played);
+      const dice = new Dice(seed);
+      // Every other one without REP: where those stand in time depends on the slices (see known-failures.test.ts).
+      const sliced = index % 2 === 1;
+      const code = randomCode(dice);
+      const program = image(sliced ? code.map((byte) => (REPEATS.has(byte) ? NOP : byte)) : code);
+      const played = play(program, seed);
+      const slice = sliced ? () => 1 + dice.below(dice.pick([20, 3_000])) : undefined;
+      expect(play(program, seed, slice), `FUZZ_SEED=${seed}`).toEqual(played);
       kinds.set(played.kind, (kinds.get(played.kind) ?? 0) + 1);
       instructions += played.instructions;
     }
     // Programs that all died at once would have tested nothing.
-    expect(instructions / PROGRAMS, JSON.stringify([...kinds])).toBeGreaterThan(INSTRUCTIONS_MAX / 100);
+    expect(instructions / PROGRAMS, JSON.stringify([...kinds])).toBeGreaterThan(INSTRUCTIONS_MAX / 10);
   });
 });
