@@ -1,6 +1,9 @@
 // Two-operand arithmetic and logic, and INC, DEC, NEG, NOT (Intel SDM Vol. 2).
 
 import { FAULTED, FORM_IMMEDIATE, FORM_LOAD, NEXT, UOP_FORM } from './constants';
+import {
+  CONDITION_B, CONDITION_BE, CONDITION_L, CONDITION_LE, CONDITION_S, CONDITION_Z, OP_LEAVE, UOP_OP, UOP_SIZE, UOP_SUB,
+} from './constants';
 import { carry, FLAGS_ADD, FLAGS_SUB, setFlags, setLogicFlags, setPartialFlags } from './flags';
 import {
   dst, effective, finishModify, FORM_MI, FORM_MR, FORM_R, FORM_RI, FORM_RM, hasMemory, imm, modifyAt, readAt, reg,
@@ -104,6 +107,64 @@ export function hotArithmetic<T>(u: u32, operation: i32, form: i32): bool {
     if (!discards(operation)) setReg<T>(to, result);
   }
   return true;
+}
+
+// --- With the branch that follows ------------------------------------------------------------------------------------
+
+/** Fused pair: the flags of `operation` are set and `condition` of them is returned, negated as the branch says. */
+@inline
+function decide<T>(u: u32, operation: i32, condition: i32, a: T, b: T, result: T): bool {
+  let holds: bool;
+  if (condition == CONDITION_Z) holds = result == 0;
+  else if (condition == CONDITION_S) holds = signed<T>(result) < 0;
+  else if (operation == ALU_ADD) holds = result < a;
+  else if (operation == ALU_TEST || operation == ALU_AND) holds = signed<T>(result) <= 0;
+  else if (condition == CONDITION_B) holds = a < b;
+  else if (condition == CONDITION_BE) holds = a <= b;
+  else if (condition == CONDITION_L) holds = signed<T>(a) < signed<T>(b);
+  else holds = signed<T>(a) <= signed<T>(b);
+  return <u32>holds != (load<u8>(u + UOP_SIZE, UOP_SUB) & 1);
+}
+
+/** A fused pair of registers or a register and a constant: whether the branch is taken. */
+@inline
+export function fusedRegisters<T>(u: u32, operation: i32, form: i32, condition: i32): bool {
+  const to = dst(u);
+  const a = reg<T>(to);
+  const b = form == FORM_RI ? imm<T>(u) : reg<T>(src(u));
+  const result = compute<T>(operation, a, b);
+  if (!discards(operation)) setReg<T>(to, result);
+  return decide<T>(u, operation, condition, a, b, result);
+}
+
+/** A comparison with memory did not lead to its branch: the access faulted, or the block must be left before it. */
+export const FUSED_FAULTED: i32 = -1;
+export const FUSED_LEFT: i32 = -2;
+
+/** A fused comparison with memory: 1 and 0 as {@link fusedRegisters}. */
+@inline
+export function fusedMemory<T>(u: u32, operation: i32, form: i32, condition: i32): i32 {
+  const from = readAt<T>(u, effective(u, sizeof<T>()));
+  if (!from) return FUSED_FAULTED;
+  const value = load<T>(from);
+  const a = form == FORM_RM ? reg<T>(dst(u)) : value;
+  const b = form == FORM_RM ? value : form == FORM_MR ? reg<T>(src(u)) : imm<T>(u);
+  const result = compute<T>(operation, a, b);
+  if (load<u16>(u + UOP_SIZE, UOP_OP) == OP_LEAVE) return FUSED_LEFT;
+  return decide<T>(u, operation, condition, a, b, result) ? 1 : 0;
+}
+
+/** A register form whose flags nobody can see. */
+@inline
+export function quietArithmetic<T>(u: u32, operation: i32, form: i32): void {
+  const to = dst(u);
+  const a = reg<T>(to);
+  const b = form == FORM_RI ? imm<T>(u) : reg<T>(src(u));
+  if (operation == ALU_ADD) setReg<T>(to, <T>(a + b));
+  else if (operation == ALU_SUB) setReg<T>(to, <T>(a - b));
+  else if (operation == ALU_AND) setReg<T>(to, <T>(a & b));
+  else if (operation == ALU_OR) setReg<T>(to, <T>(a | b));
+  else setReg<T>(to, <T>(a ^ b));
 }
 
 function computeAny<T>(operation: i32, a: T, b: T): T {

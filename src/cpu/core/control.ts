@@ -115,6 +115,21 @@ export function hotJumpIndirect<T>(u: u32, form: i32): u32 {
 }
 
 @inline
+export function hotCallIndirect<T>(u: u32, form: i32): u32 {
+  let rip: u64;
+  if (form == FORM_M) {
+    const from = readAt<u64>(u, effective(u, 8));
+    if (!from) return failed(0);
+    rip = load<u64>(from);
+  } else rip = reg<u64>(dst(u));
+  if (!canonical(rip)) return refuseTarget();
+  const address = load<u64>(RSP) - 8;
+  if (!writeAt<u64>(u, address, nextRip(u))) return failed(address);
+  store<u64>(RSP, address);
+  return followIndirect(rip);
+}
+
+@inline
 function canonical(address: u64): bool {
   return (<i64>address << 16) >> 16 == <i64>address;
 }

@@ -2,6 +2,7 @@
 // comparisons need no operand size; EFLAGS itself holds them while FLAGS_OP is FLAGS_EXPLICIT.
 
 import { EFLAGS, FLAGS_EXTRA, FLAGS_OP, FLAGS_RESULT, FLAGS_SRC1, FLAGS_SRC2 } from './constants';
+import { mulHighSigned } from './wide-multiply';
 import { FLAG_AF, FLAG_CF, FLAG_OF, FLAG_PF, FLAG_SF, FLAG_ZF, FLAGS_ARITHMETIC } from './state';
 
 export const FLAGS_EXPLICIT: u32 = 0;
@@ -11,6 +12,8 @@ export const FLAGS_SUB: u32 = 2;
 export const FLAGS_LOGIC: u32 = 3;
 /** ZF, SF and PF from the result; CF, OF and AF stand in FLAGS_EXTRA at their EFLAGS positions. */
 export const FLAGS_PARTIAL: u32 = 4;
+/** CF and OF say whether the product of the sources is more than the result; AF is 0. */
+export const FLAGS_MULTIPLY: u32 = 5;
 
 @inline
 export function setFlags(operation: u32, a: i64, b: i64, result: i64): void {
@@ -41,6 +44,14 @@ export function setArithmeticFlags(flags: u32): void {
   store<u32>(EFLAGS, (load<u32>(EFLAGS) & ~FLAGS_ARITHMETIC) | (flags & FLAGS_ARITHMETIC) | 2);
 }
 
+/** True when the signed product of FLAGS_SRC1 and FLAGS_SRC2 is not FLAGS_RESULT. */
+function productOverflows(): bool {
+  const a = load<i64>(FLAGS_SRC1);
+  const b = load<i64>(FLAGS_SRC2);
+  const low = a * b;
+  return low != load<i64>(FLAGS_RESULT) || mulHighSigned(a, b) != low >> 63;
+}
+
 @inline
 export function carry(): bool {
   switch (load<u32>(FLAGS_OP)) {
@@ -48,6 +59,7 @@ export function carry(): bool {
     case 2: return load<u64>(FLAGS_SRC1) < load<u64>(FLAGS_SRC2);
     case 3: return false;
     case 4: return (load<u32>(FLAGS_EXTRA) & FLAG_CF) != 0;
+    case 5: return productOverflows();
     default: return (load<u32>(EFLAGS) & FLAG_CF) != 0;
   }
 }
@@ -78,6 +90,7 @@ export function overflow(): bool {
     case 2: return ((a ^ b) & (a ^ result)) < 0;
     case 3: return false;
     case 4: return (load<u32>(FLAGS_EXTRA) & FLAG_OF) != 0;
+    case 5: return productOverflows();
     default: return (load<u32>(EFLAGS) & FLAG_OF) != 0;
   }
 }
@@ -86,7 +99,8 @@ export function adjust(): bool {
   switch (load<u32>(FLAGS_OP)) {
     case 1:
     case 2: return ((load<u32>(FLAGS_SRC1) ^ load<u32>(FLAGS_SRC2) ^ load<u32>(FLAGS_RESULT)) & 0x10) != 0;
-    case 3: return false;
+    case 3:
+    case 5: return false;
     case 4: return (load<u32>(FLAGS_EXTRA) & FLAG_AF) != 0;
     default: return (load<u32>(EFLAGS) & FLAG_AF) != 0;
   }

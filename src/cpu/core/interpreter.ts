@@ -9,6 +9,7 @@ import {
   UOP_PLAIN, UOP_SITE, UOP_SIZE,
 } from './constants';
 import { insertBlock, lookupBlock, reserveBlock, SHORT_BLOCK, siteOf, UNCACHED_BLOCK } from './blocks';
+import { improveBlock } from './block-passes';
 import { decodeInstruction, endsBlock, RAN_OUT } from './decode';
 import { deliverFault, serviceEvents } from './exceptions';
 import { execute } from './generated/hot';
@@ -125,8 +126,8 @@ function shorten(block: u32, count: u32): u32 {
   store<u32>(SHORT_BLOCK, block, BLOCK_ORIGIN);
   const last = SHORT_BLOCK + BLOCK_HEADER + count * UOP_SIZE;
   store<u16>(last, <u16>OP_LEAVE, UOP_OP);
-  // A fused pair must not run past the cut.
-  store<u16>(last - UOP_SIZE, load<u16>(last - UOP_SIZE, UOP_PLAIN), UOP_OP);
+  // A fused pair must not run past the cut, and the flags are visible there.
+  for (let u = SHORT_BLOCK + BLOCK_HEADER; u < last; u += UOP_SIZE) store<u16>(u, load<u16>(u, UOP_PLAIN), UOP_OP);
   return SHORT_BLOCK;
 }
 
@@ -166,6 +167,7 @@ function decodeBlock(rip: u64): u32 {
     if (endsBlock || crosses || uncached) break;
   }
   finishBlock(block, u, count, offset, rip);
+  improveBlock(block + BLOCK_HEADER, u);
   if (uncached) return copyUncached(block);
   insertBlock(block, u + UOP_SIZE);
   return block;

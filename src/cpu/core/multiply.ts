@@ -2,30 +2,12 @@
 // recent processors; division leaves all of them alone.
 
 import { FAULTED, GPR, NEXT, RAX, RDX } from './constants';
-import { setPartialFlags } from './flags';
+import { FLAGS_MULTIPLY, setFlags, setPartialFlags } from './flags';
 import { dst, effective, FORM_RM, imm, readAt, reg, setReg, signed, source, src } from './operands';
 import { DE, FLAG_CF, FLAG_OF, raise } from './state';
+import { mulHigh, mulHighSigned } from './wide-multiply';
 
 const RDX_OFFSET: u32 = RDX - GPR;
-
-/** Upper 64 bits of the unsigned 128-bit product. */
-@inline
-export function mulHigh(a: u64, b: u64): u64 {
-  const aLow = a & 0xffffffff;
-  const aHigh = a >> 32;
-  const bLow = b & 0xffffffff;
-  const bHigh = b >> 32;
-  const lowLow = aLow * bLow;
-  const middle = aHigh * bLow + (lowLow >> 32);
-  const other = aLow * bHigh + (middle & 0xffffffff);
-  return aHigh * bHigh + (middle >> 32) + (other >> 32);
-}
-
-/** Upper 64 bits of the signed 128-bit product. */
-@inline
-export function mulHighSigned(a: i64, b: i64): i64 {
-  return <i64>mulHigh(<u64>a, <u64>b) - (a < 0 ? b : 0) - (b < 0 ? a : 0);
-}
 
 @inline
 function setProductFlags<T>(low: T, significant: bool): void {
@@ -76,10 +58,8 @@ export function imul1<T>(u: u32): i32 {
 function product<T>(a: T, b: T): T {
   const x = signed<T>(a);
   const y = signed<T>(b);
-  const wide = x * y;
-  const low = <T>wide;
-  const significant = sizeof<T>() == 8 ? mulHighSigned(x, y) != wide >> 63 : wide != signed<T>(low);
-  setProductFlags<T>(low, significant);
+  const low = <T>(x * y);
+  setFlags(FLAGS_MULTIPLY, x, y, signed<T>(low));
   return low;
 }
 
@@ -92,6 +72,19 @@ export function hotMultiply<T>(u: u32, form: i32): bool {
     return true;
   }
   setReg<T>(dst(u), product<T>(reg<T>(dst(u)), reg<T>(src(u))));
+  return true;
+}
+
+/** The form is that of the first two operands; the third is the immediate. */
+@inline
+export function hotMultiplyBy<T>(u: u32, form: i32): bool {
+  if (form == FORM_RM) {
+    const from = readAt<T>(u, effective(u, sizeof<T>()));
+    if (!from) return false;
+    setReg<T>(dst(u), product<T>(load<T>(from), imm<T>(u)));
+    return true;
+  }
+  setReg<T>(dst(u), product<T>(reg<T>(src(u)), imm<T>(u)));
   return true;
 }
 

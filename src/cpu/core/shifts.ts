@@ -1,9 +1,9 @@
 // Shifts and rotates (Intel SDM Vol. 2: RCL/RCR/ROL/ROR, SAL/SAR/SHL/SHR, SHLD, SHRD).
 
-import { FAULTED, NEXT, RCX } from './constants';
-import { arithmeticFlags, carry, setArithmeticFlags, setPartialFlags } from './flags';
+import { EFLAGS, FAULTED, FLAGS_OP, FLAGS_RESULT, NEXT, RCX } from './constants';
+import { adjust, carry, FLAGS_EXPLICIT, setArithmeticFlags, setPartialFlags } from './flags';
 import { dst, imm, reg, setReg, setTarget, signed, src, target } from './operands';
-import { FLAG_CF, FLAG_OF } from './state';
+import { FLAG_AF, FLAG_CF, FLAG_OF } from './state';
 
 export const SHIFT_ROL: i32 = 0;
 export const SHIFT_ROR: i32 = 1;
@@ -30,6 +30,26 @@ function countMask<T>(): u32 {
 function shiftPlain<T>(operation: i32, value: T, count: u32): T {
   const bits = bitsOf<T>();
   let result: T;
+  if (sizeof<T>() >= 4) {
+    // Without branches: the last bit shifted out is CF; OF is what a one-bit step gives.
+    let out: T;
+    let overflow: T = 0;
+    if (operation == SHIFT_SHL) {
+      result = <T>(value << <T>count);
+      out = (value >> <T>(bits - count)) & 1;
+      overflow = (result >> <T>(bits - 1)) ^ out;
+    } else if (operation == SHIFT_SHR) {
+      result = <T>(value >> <T>count);
+      out = (value >> <T>(count - 1)) & 1;
+      overflow = (result >> <T>(bits - 2)) & 1;
+    } else {
+      const wide = signed<T>(value);
+      result = <T>(wide >> count);
+      out = <T>(wide >> (count - 1)) & 1;
+    }
+    setPartialFlags(signed<T>(result), <u32>out | (<u32>overflow << 11));
+    return result;
+  }
   let out: bool;
   let overflow: bool;
   if (operation == SHIFT_SHL) {
@@ -63,14 +83,24 @@ function shiftPlain<T>(operation: i32, value: T, count: u32): T {
 /** Rotates set CF and OF only. */
 @inline
 function setRotateFlags(carryOut: bool, overflow: bool): void {
-  const kept = arithmeticFlags() & ~(FLAG_CF | FLAG_OF);
-  setArithmeticFlags(kept | (carryOut ? FLAG_CF : 0) | (overflow ? FLAG_OF : 0));
+  const out = <u32>carryOut | (<u32>overflow << 11);
+  // The kept ones still follow from the last result.
+  if (load<u32>(FLAGS_OP) != FLAGS_EXPLICIT) setPartialFlags(load<i64>(FLAGS_RESULT), (adjust() ? FLAG_AF : 0) | out);
+  else setArithmeticFlags((load<u32>(EFLAGS) & ~(FLAG_CF | FLAG_OF)) | out);
 }
 
 /** ROL and ROR: the count is not zero after masking, but may be a multiple of the width. */
 @inline
 function rotatePlain<T>(operation: i32, value: T, count: u32): T {
   const bits = bitsOf<T>();
+  if (sizeof<T>() >= 4) {
+    const result = operation == SHIFT_ROL ? rotl<T>(value, <T>count) : rotr<T>(value, <T>count);
+    const top = <u32>(result >> <T>(bits - 1));
+    const out = operation == SHIFT_ROL ? <u32>result & 1 : top;
+    const other = operation == SHIFT_ROL ? top : <u32>(result >> <T>(bits - 2)) & 1;
+    setRotateFlags(out != 0, other != out);
+    return result;
+  }
   const by = <T>(count & (bits - 1));
   if (operation == SHIFT_ROL) {
     const result = by ? <T>((value << by) | (value >> (<T>bits - by))) : value;
@@ -106,14 +136,15 @@ function rotateCarry<T>(operation: i32, value: T, count: u32): T {
   return result;
 }
 
-/** SHL, SHR, SAR of a register by a constant. */
+/** SHL, SHR, SAR, ROL, ROR of a register by a constant or by CL. */
 @inline
-export function hotShift<T>(u: u32, operation: i32): void {
-  const count = imm<u32>(u) & countMask<T>();
+export function hotShift<T>(u: u32, operation: i32, byCl: bool): void {
+  const count = (byCl ? <u32>load<u8>(RCX) : imm<u32>(u)) & countMask<T>();
   const to = dst(u);
   const value = reg<T>(to);
-  if (count) setReg<T>(to, shiftPlain<T>(operation, value, count));
-  else setReg<T>(to, value);
+  if (!count) setReg<T>(to, value);
+  else if (operation < SHIFT_RCL) setReg<T>(to, rotatePlain<T>(operation, value, count));
+  else setReg<T>(to, shiftPlain<T>(operation, value, count));
 }
 
 export function shift<T>(u: u32, operation: i32, byCl: bool): i32 {

@@ -76,6 +76,18 @@ export function hotPop<T>(u: u32, form: i32): bool {
   return true;
 }
 
+/** 64-bit code only. */
+@inline
+export function hotLeave<T>(u: u32): bool {
+  const frame = load<u64>(RBP);
+  const from = readAt<u64>(u, frame);
+  if (!from) return stackFailed(frame);
+  const value = load<u64>(from);
+  store<u64>(RSP, frame + 8);
+  store<u64>(RBP, value);
+  return true;
+}
+
 export function push<T>(u: u32): i32 {
   const from = source<T>(u, dst(u));
   if (!from) return FAULTED;

@@ -1,5 +1,5 @@
 /** Turns the opcode table into AssemblyScript: decode tables, the hot switch and the cold one. */
-import { type Form, type Handler, handlerOf } from './handlers.ts';
+import { CONDITIONS, type Condition, type Form, type Handler, handlerOf } from './handlers.ts';
 import { OPTIONS, type Row } from './row.ts';
 import { OPCODE_TABLE } from './table.ts';
 import * as uop from './uop.ts';
@@ -32,6 +32,8 @@ interface HotCase {
   readonly handler: Handler;
   readonly type: string;
   readonly form: Form;
+  /** The pair with a branch on this condition, or the form without flags. */
+  readonly variant?: Condition | 'quiet';
 }
 
 interface ColdCase {
@@ -57,10 +59,22 @@ export class Operations {
     this.moduleOf = moduleOf;
     // Hot numbers come first, so that the hot switch is dense.
     for (const row of rows) for (const memory of [false, true]) this.number(row, memory, true);
+    this.#variants();
     for (const row of rows) for (const memory of [false, true]) this.number(row, memory, false);
     for (const name of DECODER_HANDLERS) this.coldOnly(name);
     this.hot.sort((a, b) => a.number - b.number);
     this.cold.sort((a, b) => a.number - b.number);
+  }
+
+  /** Fused and quiet variants of the hot cases; hot as well. */
+  #variants(): void {
+    for (const hot of [...this.hot]) {
+      const { handler, form, type } = hot;
+      const isRegister = form === 'RR' || form === 'RI';
+      const fuses = type !== 'u16' && (isRegister || handler.args === 'ALU_CMP' || handler.args === 'ALU_TEST');
+      for (const variant of fuses ? handler.fuses : []) this.hot.push({ ...hot, number: this.next++, variant });
+      if (handler.quiet && isRegister) this.hot.push({ ...hot, number: this.next++, variant: 'quiet' });
+    }
   }
 
   get unimplemented(): number {
@@ -195,8 +209,10 @@ function matchWord(row: Row): number {
   );
 }
 
-/** Constant that a row gives its handler: the segment register of PUSH/POP or of LES, LDS, LSS, LFS, LGS; or 0. */
+/** Constant that a row gives its handler: the segment register of PUSH/POP or of LES, LDS, LSS, LFS, LGS; a branch's condition; or 0. */
 function subOf(row: Row): number {
+  const branch = /^jcc(\d+)$/.exec(row.handler);
+  if (branch) return Number(branch[1]);
   const far = /^L([EDSFG]S)$/.exec(row.mnemonic);
   return Math.max(0, ['ES', 'CS', 'SS', 'DS', 'FS', 'GS'].indexOf(far?.[1] ?? row.operands[0] ?? ''));
 }
@@ -240,7 +256,7 @@ export function decodeTablesSource(operations: Operations, rows: readonly Row[] 
   return `${BANNER}
 export const ROW_INDEX: u32 = <u32>memory.data<u8>([${index.join(',')}]);
 export const ROWS: u32 = <u32>memory.data<u8>([${data.join(',')}]);
-`;
+${variantTables(operations)}`;
 }
 
 // --- Switches -------------------------------------------------------------------------------------------------------
@@ -262,11 +278,22 @@ function constantsOf(cases: readonly { readonly handler: Handler }[]): string[] 
   return cases.flatMap(({ handler }) => handler.args.match(/[A-Z]+_[A-Z]+/g) ?? []);
 }
 
+/** The function that runs a hot case. */
+function hotName({ handler, form, variant }: HotCase): string {
+  if (variant === undefined) return handler.hotCall;
+  if (variant === 'quiet') return 'quietArithmetic';
+  return form.includes('M') ? 'fusedMemory' : 'fusedRegisters';
+}
+
 /** The expression that runs a hot case. */
-function hotExpression({ handler, type, form }: HotCase): string {
+function hotExpression(hot: HotCase): string {
+  const { handler, type, form, variant } = hot;
   const generic = type === '' ? '' : `<${type}>`;
-  const args = handler.args.startsWith('SHIFT_') ? handler.args.replace(', false', '') : handler.args;
-  const list = ['u', ...(args === '' ? [] : [args])];
+  if (variant !== undefined) {
+    const condition = variant === 'quiet' ? '' : `, CONDITION_${variant}`;
+    return `${hotName(hot)}${generic}(u, ${handler.args}, FORM_${form}${condition})`;
+  }
+  const list = ['u', ...(handler.args === '' ? [] : [handler.args])];
   if (handler.hotKind !== 'next' && form !== 'N') list.push(`FORM_${form}`);
   return `${handler.hotCall}${generic}(${list.join(', ')})`;
 }
@@ -276,6 +303,7 @@ function hotExpression({ handler, type, form }: HotCase): string {
  * minutes to optimise, and runs no faster.
  */
 function isInline({ handler, form, type }: HotCase): boolean {
+  if (INLINE_MEMORY.has(`${handler.hotCall}.${form}.${type}`)) return true;
   if (handler.hotKind === 'branch') return false;
   return (
     (form === 'RR' || form === 'RI' || handler.hotCall === 'hotLea' || handler.hotCall === 'hotNop') &&
@@ -284,31 +312,56 @@ function isInline({ handler, form, type }: HotCase): boolean {
   );
 }
 
+/** Memory forms so common that the call would show. */
+const INLINE_MEMORY = new Set([
+  'hotMove.RM.u32',
+  'hotMove.RM.u64',
+  'hotMove.MR.u32',
+  'hotMove.MR.u64',
+  'hotExtendZero_u8.RM.u32',
+  'hotPush.R.u64',
+  'hotPop.R.u64',
+]);
+
 const HOT_RESULTS = { next: 'void', check: 'bool', branch: 'u32' } as const;
 
 function hotFunction(hot: HotCase): string {
-  const result = HOT_RESULTS[hot.handler.hotKind];
+  const kind = HOT_RESULTS[hot.handler.hotKind];
+  const result =
+    hot.variant === undefined ? kind : hot.variant === 'quiet' ? 'void' : hot.form.includes('M') ? 'i32' : 'bool';
   return `function run${hot.number}(u: u32): ${result} {\n  ${result === 'void' ? '' : 'return '}${hotExpression(hot)};\n}`;
 }
 
+/** A case `break`s to the branch of a fused pair; everything else goes on or returns. */
 function hotCase(hot: HotCase): string {
   const call = isInline(hot) ? hotExpression(hot) : `run${hot.number}(u)`;
   const start = `      case ${hot.number}:`;
-  if (hot.handler.hotKind === 'branch') return `${start} next = ${call}; if (next) { u = next; continue; } break;`;
-  if (hot.handler.hotKind === 'next') return `${start} ${call}; u += UOP_SIZE; continue;`;
-  return `${start} if (${call}) { u += UOP_SIZE; continue; } setLeave(FAULTED); break;`;
+  const goOn = 'u += UOP_SIZE; continue;';
+  if (hot.variant === 'quiet') return `${start} ${call}; ${goOn}`;
+  if (hot.variant !== undefined) {
+    if (!hot.form.includes('M')) return `${start} taken = ${call}; break;`;
+    return `${start} pair = ${call}; if (pair >= 0) { taken = pair != 0; break; } if (pair == FUSED_FAULTED) { leaveFaulted(u); return; } ${goOn}`;
+  }
+  if (hot.handler.hotKind === 'branch')
+    return `${start} next = ${call}; if (next) { u = next; continue; } setLeaveUop(u); return;`;
+  if (hot.handler.hotKind === 'next') return `${start} ${call}; ${goOn}`;
+  return `${start} if (${call}) { ${goOn} } leaveFaulted(u); return;`;
 }
 
 /** `execute`: the interpreter's loop over µops. */
 export function hotSource(operations: Operations, moduleOf: ModuleOf): string {
-  const names = new Set<string>(operations.hot.map(({ handler }) => handler.hotCall));
+  const names = new Set<string>(operations.hot.map(hotName));
   for (const name of constantsOf(operations.hot)) names.add(name);
   for (const { form } of operations.hot) if (form !== 'N') names.add(`FORM_${form}`);
   names.delete('FORM_R');
   names.delete('FORM_M');
-  for (const name of ['FORM_R', 'FORM_M', 'setLeave', 'setLeaveUop', 'endBlock']) names.add(name);
+  for (const name of ['FORM_R', 'FORM_M', 'FUSED_FAULTED', 'setLeave', 'setLeaveUop', 'endBlock', 'branch'])
+    names.add(name);
   return `${BANNER}
-import { FAULTED, NEXT, UOP_OP, UOP_SIZE } from './layout';
+import { FAULTED, UOP_OP, UOP_SIZE } from './layout';
+import { ${Object.keys(CONDITIONS)
+    .map((name) => `CONDITION_${name}`)
+    .join(', ')} } from './operations';
 import { executeCold } from './cold';
 import { LEFT_BEFORE } from '../operands';
 ${imports(names, moduleOf)}
@@ -318,26 +371,70 @@ ${operations.hot
   .map(hotFunction)
   .join('\n')}
 
+function leaveFaulted(u: u32): void {
+  setLeave(FAULTED);
+  setLeaveUop(u);
+}
+
 /** Runs µops from \`first\` until something has to be done between instructions; see \`setLeave\`. */
 export function execute(first: u32): void {
   let u = first;
   let next: u32 = 0;
+  let pair: i32 = 0;
+  let taken = false;
   for (;;) {
     const operation = <u32>load<u16>(u, UOP_OP);
     switch (operation) {
-      case ${FIXED_OPERATIONS.LEAVE}: setLeave(LEFT_BEFORE); break;
-      case ${FIXED_OPERATIONS.END}: next = endBlock(u); if (next) { u = next; continue; } break;
+      case ${FIXED_OPERATIONS.LEAVE}: setLeave(LEFT_BEFORE); setLeaveUop(u); return;
+      case ${FIXED_OPERATIONS.END}: next = endBlock(u); if (next) { u = next; continue; } setLeaveUop(u); return;
 ${operations.hot.map(hotCase).join('\n')}
       default: {
         next = executeCold(u, operation);
         if (next) { u = next; continue; }
-        break;
+        setLeaveUop(u);
+        return;
       }
     }
+    // The second half of a fused pair.
+    u += UOP_SIZE;
+    next = branch(u, taken);
+    if (next) { u = next; continue; }
     setLeaveUop(u);
     return;
   }
 }
+`;
+}
+
+/** What happens to the flags at each hot number, for the passes over a decoded block. */
+function variantTables(operations: Operations): string {
+  const count = Math.max(...operations.hot.map(({ number }) => number)) + 1;
+  const fused = new Array<number>(count * 8).fill(0);
+  const quiet = new Array<number>(count).fill(0);
+  const effect = new Array<number>(count).fill(0);
+  const plain = new Map<string, number>();
+  for (const { handler, form, type, number, variant } of operations.hot) {
+    const key = `${handler.call} ${handler.args} ${form} ${type}`;
+    if (variant === undefined) {
+      plain.set(key, number);
+      const harmless = form === 'RR' || form === 'RI' || handler.hotCall === 'hotLea' || handler.hotCall === 'hotNop';
+      if (harmless && handler.flags === 'kept') effect[number] = 1;
+      if (harmless && handler.flags === 'overwritten') effect[number] = 2;
+      continue;
+    }
+    const first = plain.get(key) ?? 0;
+    if (variant === 'quiet') quiet[first] = number;
+    else fused[first * 8 + CONDITIONS[variant]] = number;
+  }
+  return `
+/** Numbers from here on have no entry in the tables below. */
+export const HOT_OPERATIONS: u32 = ${count};
+/** u16 [number][condition >> 1]: number of the pair with a branch, or 0. */
+export const FUSED_OPERATIONS: u32 = <u32>memory.data<u16>([${fused.join(',')}]);
+/** u16 [number]: the same without flags, or 0. */
+export const QUIET_OPERATIONS: u32 = <u32>memory.data<u16>([${quiet.join(',')}]);
+/** u8 [number]: 1 cannot fault and keeps the flags, 2 cannot fault and overwrites them all, 0 anything else. */
+export const FLAG_EFFECTS: u32 = <u32>memory.data<u8>([${effect.join(',')}]);
 `;
 }
 
@@ -378,11 +475,8 @@ export function operationsSource(operations: Operations): string {
   for (const [name, number] of Object.entries(FIXED_OPERATIONS))
     lines.push(`export const OP_${name}: u32 = ${number};`);
   lines.push(`export const OP_UNIMPLEMENTED: u32 = ${operations.unimplemented};`);
-  for (const form of ['RR', 'RM', 'RI', 'MI', 'MR'] as const) {
-    for (const name of ['cmp', 'test', 'sub', 'and', 'add', 'or', 'xor']) {
-      lines.push(`export const OP_${name.toUpperCase()}_${form}: u32 = ${operations.find(name, form) ?? 0};`);
-    }
-  }
+  for (const [name, number] of Object.entries(CONDITIONS))
+    lines.push(`export const CONDITION_${name}: i32 = ${number};`);
   for (let number = 0; number < 16; number++) {
     lines.push(`export const OP_JCC${number}: u32 = ${operations.find(`jcc${number}`, 'N') ?? 0};`);
   }

@@ -6,6 +6,10 @@
 /** Operand forms: register/memory destination, register/memory/immediate source. */
 export type Form = 'RR' | 'RM' | 'MR' | 'RI' | 'MI' | 'R' | 'M' | 'N';
 
+/** Condition codes without their lowest bit, which negates (Intel SDM Vol. 1, appendix B). */
+export const CONDITIONS = { O: 0, B: 1, Z: 2, BE: 3, S: 4, P: 5, L: 6, LE: 7 } as const;
+export type Condition = keyof typeof CONDITIONS;
+
 export interface Handler {
   /** Function in src/cpu/core. */
   readonly call: string;
@@ -22,6 +26,12 @@ export interface Handler {
   readonly hotFrom: string;
   /** Operand sizes (log2) that are hot. */
   readonly hotSizes: readonly number[];
+  /** Conditions (code >> 1) for which a pair with a following Jcc is one µop. */
+  readonly fuses: readonly Condition[];
+  /** What a register form does to the flags: nothing, or overwrite all six without reading any. */
+  readonly flags: 'kept' | 'overwritten' | undefined;
+  /** The register forms have a variant for when nobody can see the flags they set. */
+  readonly quiet: boolean;
 }
 
 const handlers = new Map<string, Handler>();
@@ -38,6 +48,9 @@ function define(name: string, call: string, from: string, part: Partial<Handler>
     hotKind: 'check',
     hotFrom: '',
     hotSizes: [0, 1, 2, 3],
+    fuses: [],
+    flags: undefined,
+    quiet: false,
     ...part,
   });
 }
@@ -54,6 +67,15 @@ function sized(from: string, names: string): void {
 
 const TWO_OPERANDS: readonly Form[] = ['RR', 'RM', 'MR', 'RI', 'MI'];
 
+/** What compilers branch on after each. */
+const FUSED_CONDITIONS: Readonly<Record<string, readonly Condition[]>> = {
+  cmp: ['Z', 'B', 'BE', 'L', 'LE'],
+  test: ['Z', 'S', 'LE'],
+  sub: ['Z', 'B', 'S'],
+  add: ['Z', 'B', 'S'],
+  and: ['Z'],
+};
+
 for (const name of ['add', 'or', 'adc', 'sbb', 'and', 'sub', 'xor', 'cmp', 'test']) {
   define(name, 'arithmetic', 'arithmetic', {
     sized: true,
@@ -62,17 +84,26 @@ for (const name of ['add', 'or', 'adc', 'sbb', 'and', 'sub', 'xor', 'cmp', 'test
     hotCall: 'hotArithmetic',
     hotFrom: 'arithmetic',
     hotSizes: name === 'cmp' || name === 'test' ? [0, 1, 2, 3] : [2, 3],
+    fuses: FUSED_CONDITIONS[name] ?? [],
+    flags: name === 'adc' || name === 'sbb' ? undefined : 'overwritten',
+    quiet: !['adc', 'sbb', 'cmp', 'test'].includes(name),
   });
 }
 for (const name of ['inc', 'dec', 'neg', 'not']) {
   define(name, 'unary', 'arithmetic', {
     sized: true,
     args: `UNARY_${name.toUpperCase()}`,
-    hot: name === 'not' ? [] : ['R', 'M'],
+    hot: ['R', 'M'],
     hotCall: 'hotUnary',
     hotFrom: 'arithmetic',
     hotSizes: [2, 3],
   });
+}
+
+/** By a constant (RI) or by CL (RR); through CF is rare. */
+function hotShift(name: string, form: Form): Partial<Handler> {
+  const hot = name === 'rcl' || name === 'rcr' ? [] : [form];
+  return { hot, hotCall: 'hotShift', hotKind: 'next', hotFrom: 'shifts', hotSizes: [2, 3] };
 }
 
 // --- Shifts -------------------------------------------------------------------------------------------------------
@@ -81,13 +112,13 @@ for (const name of ['rol', 'ror', 'rcl', 'rcr', 'shl', 'shr', 'sar']) {
   define(name, 'shift', 'shifts', {
     sized: true,
     args: `SHIFT_${name.toUpperCase()}, false`,
-    hot: name === 'shl' || name === 'shr' || name === 'sar' ? ['RI'] : [],
-    hotCall: 'hotShift',
-    hotKind: 'next',
-    hotFrom: 'shifts',
-    hotSizes: [2, 3],
+    ...hotShift(name, 'RI'),
   });
-  define(`${name}_cl`, 'shift', 'shifts', { sized: true, args: `SHIFT_${name.toUpperCase()}, true` });
+  define(`${name}_cl`, 'shift', 'shifts', {
+    sized: true,
+    args: `SHIFT_${name.toUpperCase()}, true`,
+    ...hotShift(name, 'RR'),
+  });
 }
 for (const name of ['shld', 'shrd']) {
   const left = name === 'shld';
@@ -102,6 +133,7 @@ define('mov', 'move', 'moves', {
   hot: TWO_OPERANDS,
   hotCall: 'hotMove',
   hotFrom: 'moves',
+  flags: 'kept',
 });
 for (const name of ['movzx8', 'movzx16', 'movsx8', 'movsx16', 'movsxd']) {
   const signed = name.startsWith('movsx');
@@ -112,12 +144,14 @@ for (const name of ['movzx8', 'movzx16', 'movsx8', 'movsx16', 'movsxd']) {
     hotCall: `hotExtend${signed ? 'Signed' : 'Zero'}_${narrow}`,
     hotFrom: 'moves',
     hotSizes: [2, 3],
+    flags: 'kept',
   });
 }
 define('mov_wide', 'moveWide', 'moves', {
   sized: true,
   hot: ['RI'],
   hotCall: 'hotMoveWide',
+  flags: 'kept',
   hotKind: 'next',
   hotFrom: 'moves',
   hotSizes: [2, 3],
@@ -126,21 +160,35 @@ define('lea', 'lea', 'moves', {
   sized: true,
   hot: ['RM'],
   hotCall: 'hotLea',
+  flags: 'kept',
   hotKind: 'next',
   hotFrom: 'moves',
   hotSizes: [2, 3],
 });
 sized('moves', 'xchg cmpxchg xadd bswap movbe_load movbe_store cbw cwd');
 plain('moves', 'cmpxchg_pair xlat mov_from_segment clflush');
-define('nop', 'nop', 'moves', { hot: ['N', 'R', 'M'], hotCall: 'hotNop', hotKind: 'next', hotFrom: 'moves' });
+define('nop', 'nop', 'moves', {
+  hot: ['N', 'R', 'M'],
+  hotCall: 'hotNop',
+  hotKind: 'next',
+  flags: 'kept',
+  hotFrom: 'moves',
+});
 
 // --- Multiply, divide, decimal --------------------------------------------------------------------------------------
 
-sized('multiply', 'mul imul1 div idiv imul3');
+sized('multiply', 'mul imul1 div idiv');
 define('imul2', 'imul2', 'multiply', {
   sized: true,
   hot: ['RR', 'RM'],
   hotCall: 'hotMultiply',
+  hotFrom: 'multiply',
+  hotSizes: [2, 3],
+});
+define('imul3', 'imul3', 'multiply', {
+  sized: true,
+  hot: ['RR', 'RM'],
+  hotCall: 'hotMultiplyBy',
   hotFrom: 'multiply',
   hotSizes: [2, 3],
 });
@@ -185,7 +233,7 @@ for (let number = 0; number < 16; number++) {
 
 define('push', 'push', 'stack', { sized: true, hot: ['R'], hotCall: 'hotPush', hotFrom: 'stack', hotSizes: [3] });
 define('pop', 'pop', 'stack', { sized: true, hot: ['R'], hotCall: 'hotPop', hotFrom: 'stack', hotSizes: [3] });
-define('leave', 'leave', 'stack', { sized: true });
+define('leave', 'leave', 'stack', { sized: true, hot: ['N'], hotCall: 'hotLeave', hotFrom: 'stack', hotSizes: [3] });
 sized('stack', 'push_imm pusha popa enter push_segment pushf popf');
 define('call', 'call', 'control', {
   sized: true,
@@ -204,7 +252,14 @@ define('ret', 'ret', 'control', {
   hotSizes: [3],
 });
 define('jmp', 'jump', 'control', { hot: ['N'], hotCall: 'hotJump', hotKind: 'branch', hotFrom: 'control' });
-define('call_indirect', 'callIndirect', 'control', { sized: true });
+define('call_indirect', 'callIndirect', 'control', {
+  sized: true,
+  hot: ['R', 'M'],
+  hotCall: 'hotCallIndirect',
+  hotKind: 'branch',
+  hotFrom: 'control',
+  hotSizes: [3],
+});
 define('jmp_indirect', 'jumpIndirect', 'control', {
   sized: true,
   hot: ['R', 'M'],
