@@ -8,8 +8,6 @@ const GIB = 1024 * MIB;
 /** PCI Express configuration space (ECAM), 256 buses of 1 MiB, where QEMU's q35 and SeaBIOS put it. */
 export const ECAM_BASE = 0xb000_0000;
 export const ECAM_SIZE = 256 * MIB;
-/** Memory BARs are assigned from here down to the end of ECAM. */
-export const PCI_WINDOW_END = 0xfec0_0000;
 export const IOAPIC_BASE = 0xfec0_0000;
 export const LOCAL_APIC_BASE = 0xfee0_0000;
 export const FOUR_GIB = 4 * GIB;

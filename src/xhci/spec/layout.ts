@@ -28,9 +28,6 @@ export interface TrbLayout extends Layout {
   readonly rings: readonly TrbRing[];
 }
 
-/** The decoded fields of one layout, by the specification's words. */
-export type Decoded<L extends Layout> = { readonly [K in keyof L['fields']]: number };
-
 /** One field out of a structure's words. */
 export function fieldOf(words: ArrayLike<number>, position: FieldPosition): number {
   const word = words[position.word] ?? 0;
@@ -48,11 +45,4 @@ export function placeField(word: number, position: FieldPosition, value: number)
 /** Replaces one field in a structure's words. */
 export function setField(words: Uint32Array, position: FieldPosition, value: number): void {
   words[position.word] = placeField(words[position.word] ?? 0, position, value);
-}
-
-/** All fields of a structure. Total: every sequence of words has an answer. */
-export function decode<L extends Layout>(layout: L, words: ArrayLike<number>): Decoded<L> {
-  const decoded: Record<string, number> = {};
-  for (const [name, position] of Object.entries(layout.fields)) decoded[name] = fieldOf(words, position);
-  return decoded as Decoded<L>;
 }

@@ -302,11 +302,6 @@ export const ALL_TRBS: readonly TrbLayout[] = [
 
 const byType = new Map<number, TrbLayout>(ALL_TRBS.map((layout) => [layout.type, layout]));
 
-/** The layout of a TRB type (0-63), or `undefined` for a reserved or unknown one. */
-export function trbLayout(type: number): TrbLayout | undefined {
-  return byType.get(type);
-}
-
 /** The specification's words for a TRB type: "Address Device Command", or "reserved TRB type 0". */
 export function trbName(type: number): string {
   return byType.get(type)?.name ?? (type >= 48 ? `vendor TRB type ${type}` : `reserved TRB type ${type}`);
