@@ -36,8 +36,8 @@ const compared = guests.filter(
 );
 
 async function both(name: string): Promise<readonly [ours: LoggedRun, theirs: LoggedRun]> {
-  const { ram } = named(name);
-  return Promise.all([runDmascope(name, ram), runQemu(name, ram)]);
+  const guest = named(name);
+  return Promise.all([runDmascope(guest), runQemu(guest)]);
 }
 
 /** A first difference reads better than two thousand lines. */

@@ -6,9 +6,8 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { type Guest, guestImage, repository } from '../scenario/guests.ts';
 
-const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 const QEMU = 'qemu-system-x86_64';
 const RESET = 'usb_xhci_reset === RESET ===';
 /** A guest that hangs has failed: none needs more than a few seconds. */
@@ -76,20 +75,20 @@ export function refusedAccesses(run: LoggedRun): readonly string[] {
 export const qemuMissing = spawnSync(QEMU, ['--version']).status !== 0;
 
 /** `accel=tcg` because a test must not depend on KVM. The trace and the log of errors go to one file, interleaved. */
-function flags(guest: string, ram: string, log: string): string[] {
-  const common = `-m ${ram} -accel tcg -display none -nodefaults -no-reboot -serial stdio -trace usb_xhci_*
+function flags(guest: Guest, log: string): string[] {
+  const common = `-m ${guest.ram} -accel tcg -display none -nodefaults -no-reboot -serial stdio -trace usb_xhci_*
     -device isa-debug-exit,iobase=0xf4,iosize=0x04 -device qemu-xhci,addr=3 -device usb-kbd -D ${log}`;
-  return [...common.split(/\s+/), '-kernel', join('guests/built', `${guest}.elf`)];
+  return [...common.split(/\s+/), '-kernel', guestImage(guest)];
 }
 
 /** dmascope's board has neither SATA nor SMBus; with them SeaBIOS would put the controller's BAR elsewhere. */
-export function runQemu(guest: string, ram: string): Promise<LoggedRun> {
-  return run(QEMU, (log) => ['-M', 'q35,sata=off,smbus=off', '-d', 'guest_errors', ...flags(guest, ram, log)]);
+export function runQemu(guest: Guest): Promise<LoggedRun> {
+  return run(QEMU, (log) => ['-M', 'q35,sata=off,smbus=off', '-d', 'guest_errors', ...flags(guest, log)]);
 }
 
-export function runDmascope(guest: string, ram: string): Promise<LoggedRun> {
+export function runDmascope(guest: Guest): Promise<LoggedRun> {
   const program = ['--import', 'tsx', 'src/cli/main.ts', QEMU, '-M', 'q35', '-d', 'guest_errors,invalid_mem'];
-  return run(process.execPath, (log) => [...program, ...flags(guest, ram, log)]);
+  return run(process.execPath, (log) => [...program, ...flags(guest, log)]);
 }
 
 function run(command: string, args: (log: string) => string[]): Promise<LoggedRun> {
@@ -97,7 +96,7 @@ function run(command: string, args: (log: string) => string[]): Promise<LoggedRu
   const log = join(folder, 'log');
   return new Promise((resolve, reject) => {
     const child = spawn(command, args(log), {
-      cwd: REPOSITORY,
+      cwd: repository,
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout: RUN_MILLISECONDS_MAX,
     });

@@ -127,6 +127,8 @@ describe(`damaged images (FUZZ_SEED=${SEED})`, { timeout: TIMEOUT }, () => {
       const seed = SEED + index;
       endings.add(play(damage(image, parts, new Dice(seed)), seed, kind).ending);
     }
+    // One image alone, seen again, may end either way.
+    if (IMAGES === 1) return;
     // Symbols are only for the report: a kernel whose symbols are damaged runs all the same.
     if (/DWARF|symbols/.test(kind)) expect(endings).toContain('instruction-limit');
     if (/ELF header|Multiboot/.test(kind)) expect(endings).toContain('refused');

@@ -71,7 +71,7 @@ describe(`random programs (FUZZ_SEED=${SEED})`, { timeout: TIMEOUT }, () => {
       const seed = SEED + index;
       const dice = new Dice(seed);
       // Every other one without REP: where those stand in time depends on the slices (see known-failures.test.ts).
-      const sliced = index % 2 === 1;
+      const sliced = (seed & 2) !== 0;
       const code = randomCode(dice);
       const program = image(sliced ? code.map((byte) => (REPEATS.has(byte) ? NOP : byte)) : code);
       const played = play(program, seed);
@@ -80,7 +80,8 @@ describe(`random programs (FUZZ_SEED=${SEED})`, { timeout: TIMEOUT }, () => {
       kinds.set(played.kind, (kinds.get(played.kind) ?? 0) + 1);
       instructions += played.instructions;
     }
-    // Programs that all died at once would have tested nothing.
-    expect(instructions / PROGRAMS, JSON.stringify([...kinds])).toBeGreaterThan(INSTRUCTIONS_MAX / 10);
+    // Programs that all died at once would have tested nothing; one alone, seen again, may.
+    if (PROGRAMS > 1)
+      expect(instructions / PROGRAMS, JSON.stringify([...kinds])).toBeGreaterThan(INSTRUCTIONS_MAX / 10);
   });
 });
