@@ -182,7 +182,7 @@ describe('exit codes of run', () => {
   it('names an instruction that is not implemented', async () => {
     const script = { outcome: { kind: 'unimplemented', pc, bytes: Uint8Array.of(0x0f, 0x0b) } } as const;
     const { err } = await dmascope(['run', 'kernel.elf'], [script]);
-    expect(err).toContain('does not implement the instruction at code at 0x1234 (bytes 0f 0b)');
+    expect(err).toContain('does not implement the instruction "ud2" at code at 0x1234 (bytes 0f 0b)');
   });
 
   it('130 after Ctrl-C, having said what is known', async () => {

@@ -1,6 +1,7 @@
 /** Runs a session to its end, slice by slice, so that Ctrl-C, output and the progress line get their turn. */
 import type { Outcome } from '../machine/outcome.ts';
 import type { ConsoleOutput } from './console-output.ts';
+import { createDisassembler } from './disassembler.ts';
 import type { Host } from './host.ts';
 import type { Progress } from './progress.ts';
 import type { Ending, Session } from './session.ts';
@@ -47,8 +48,8 @@ export function describeOutcome(outcome: Outcome, session: Session): Omit<Ending
     case 'triple-fault':
       return { kind: 'crashed', text: `the guest crashed: triple fault at ${where(outcome.pc)}` };
     case 'unimplemented': {
-      const bytes = Array.from(outcome.bytes, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
-      const text = `dmascope does not implement the instruction at ${where(outcome.pc)} (bytes ${bytes})`;
+      const { name, bytes } = nameInstruction(outcome.pc, outcome.bytes, session.registers().bits);
+      const text = `dmascope does not implement ${name} at ${where(outcome.pc)} (bytes ${bytes})`;
       return { kind: 'unimplemented', text };
     }
     case 'instruction-limit':
@@ -58,6 +59,15 @@ export function describeOutcome(outcome: Outcome, session: Session): Omit<Ending
     case 'interrupted':
       return { kind: 'stopped', text: 'stopped by Ctrl-C' };
   }
+}
+
+/** The instruction at the start of `code`, in AT&T syntax, and its bytes; all bytes where there is no such instruction. */
+function nameInstruction(pc: bigint, code: Uint8Array, bits: 16 | 32 | 64): { name: string; bytes: string } {
+  const hexOf = (part: Uint8Array) => Array.from(part, (byte) => byte.toString(16).padStart(2, '0')).join(' ');
+  const [first] = createDisassembler()(pc, code, bits);
+  if (first === undefined || first.mnemonic === '(bad)') return { name: 'the instruction', bytes: hexOf(code) };
+  const { mnemonic, operands, bytes } = first;
+  return { name: `the instruction "${operands === '' ? mnemonic : `${mnemonic} ${operands}`}"`, bytes: hexOf(bytes) };
 }
 
 function describeExit(outcome: Extract<Outcome, { kind: 'exited' }>): string {

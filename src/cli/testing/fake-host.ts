@@ -100,7 +100,7 @@ export function fakeServices(...scripts: readonly Script[]): FakeServices {
   };
 }
 
-class FakeSession {
+export class FakeSession {
   readonly #trace = new TraceBus();
   instructions = 0;
   findings = 0;
@@ -117,7 +117,7 @@ class FakeSession {
   }
 
   registers(): RegisterView {
-    throw new Error('not needed');
+    return { bits: 64 } as RegisterView;
   }
 
   describeCode(pc: bigint): string {

@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { openMachine } from './machine-session.ts';
+import { describeOutcome } from './run-loop.ts';
+
+const LOAD_ADDRESS = 0x10_0000;
+
+/** A Multiboot 1 image without ELF (0.6.96 §3.1.3, flag 16: the header has the addresses); 32-bit `code` is its entry. */
+function multibootImage(...code: number[]): Uint8Array {
+  const HEADER_BYTES = 32;
+  const bytes = new Uint8Array(HEADER_BYTES + code.length);
+  const flags = 1 << 16;
+  const end = LOAD_ADDRESS + bytes.length;
+  const words = [0x1bad_b002, flags, -(0x1bad_b002 + flags), LOAD_ADDRESS, LOAD_ADDRESS, end, end];
+  const view = new DataView(bytes.buffer);
+  for (const [index, word] of [...words, LOAD_ADDRESS + HEADER_BYTES].entries()) view.setUint32(index * 4, word, true);
+  bytes.set(code, HEADER_BYTES);
+  return bytes;
+}
+
+function run(...code: number[]): string {
+  const opened = openMachine(
+    {
+      image: { path: 'kernel', bytes: multibootImage(...code) },
+      append: '',
+      initrd: undefined,
+      symbols: undefined,
+      ramBytes: 4 * 2 ** 20,
+      cpuModel: 'qemu64',
+      personality: 'spec',
+      devices: [],
+      trackWriters: false,
+    },
+    { serial: () => undefined, debugConsole: undefined, readSource: () => undefined, inflate: () => undefined },
+  );
+  if (!opened.ok) throw new Error(opened.problem);
+  const { session } = opened;
+  return describeOutcome(session.run({ maxInstructions: 1000 }), session).text;
+}
+
+describe('an instruction that dmascope does not implement', () => {
+  it('is named, with its own bytes and its place, after those before it ran', () => {
+    // nop; fldl 8(%eax); hlt
+    expect(run(0x90, 0xdd, 0x40, 0x08, 0xf4)).toBe(
+      'dmascope does not implement the instruction "fldl 8(%eax)" at 0x100021 (bytes dd 40 08)',
+    );
+  });
+
+  it('is not an undefined one: UD2 without an IDT is a triple fault, as on any PC', () => {
+    expect(run(0x0f, 0x0b)).toBe('the guest crashed: triple fault at 0x100020');
+  });
+});
