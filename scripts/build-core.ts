@@ -8,16 +8,11 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
-import {
-  coldSource,
-  decodeTablesSource,
-  hotSource,
-  layoutSource,
-  type ModuleOf,
-  Operations,
-  operationsSource,
-} from '../src/cpu/isa/generator.ts';
+import { decodeTablesSource } from '../src/cpu/isa/decode-source.ts';
+import { layoutSource, operationsSource } from '../src/cpu/isa/layout-source.ts';
+import { type ModuleOf, Operations } from '../src/cpu/isa/operations.ts';
 import { OPTIONS } from '../src/cpu/isa/row.ts';
+import { coldSource, hotSource } from '../src/cpu/isa/switch-source.ts';
 import { OPCODE_TABLE } from '../src/cpu/isa/table.ts';
 import * as uop from '../src/cpu/isa/uop.ts';
 import * as layout from '../src/cpu/layout.ts';

@@ -5,7 +5,7 @@ import {
   BLOCK_BACKING, BLOCK_BACKING2, BLOCK_BYTES, BLOCK_COUNT, BLOCK_HEADER, BLOCK_INSTRUCTIONS_MAX, BLOCK_KEY, BLOCK_MODE,
   BLOCK_ORIGIN, BLOCK_RIP, CONTINUE_AT_RIP, DEBUG_REGISTERS, EFLAGS, EVENTS, EXIT_BUDGET, EXIT_REASON, EXIT_TO_HOST,
   EXIT_UNIMPLEMENTED, FAULTED, INTERRUPT_SHADOW, LEAVE_BLOCK, MODE, MODE_CODE_64, MODE_CODE_SIZE_MASK, OP_END, OP_LEAVE,
-  RIP, SCRATCH_CODE, SEG_CS, TRACK_WRITERS, UOP_DISP, UOP_INDEX_IN_BLOCK, UOP_LENGTH, UOP_OFFSET, UOP_OP,
+  RIP, SCRATCH_CODE, SEG_CS, TRACE_BLOCKS, TRACK_WRITERS, UOP_DISP, UOP_INDEX_IN_BLOCK, UOP_LENGTH, UOP_OFFSET, UOP_OP,
   UOP_PLAIN, UOP_SITE, UOP_SIZE,
 } from './constants';
 import { insertBlock, lookupBlock, reserveBlock, SHORT_BLOCK, siteOf, UNCACHED_BLOCK } from './blocks';
@@ -13,6 +13,7 @@ import { improveBlock } from './block-passes';
 import { decodeInstruction, endsBlock, RAN_OUT } from './decode';
 import { deliverFault, serviceEvents } from './exceptions';
 import { execute } from './generated/hot';
+import { blockDecoded } from './host';
 import { fetchPointer, inScratch } from './mmu';
 import { restorePatched } from './operands';
 import {
@@ -148,9 +149,9 @@ function decodeBlock(rip: u64): u32 {
   let u = block + BLOCK_HEADER;
   let offset: u32 = 0;
   let count: u32 = 0;
+  let crossed = false;
   while (count < BLOCK_INSTRUCTIONS_MAX) {
     let length = decodeInstruction(u, backing + offset, end, rip + offset);
-    let crosses = false;
     if (length == RAN_OUT) {
       if (count) break;
       const second = fetchPointer((rip & ~<u64>0xfff) + 0x1000);
@@ -158,15 +159,16 @@ function decodeBlock(rip: u64): u32 {
       length = decodeCrossing(u, block, backing, inPage, second, rip);
       if (inScratch(second)) uncached = true;
       else store<u32>(block, second, BLOCK_BACKING2);
-      crosses = true;
+      crossed = true;
     }
     place(u, count, offset, rip);
     offset += length;
     u += UOP_SIZE;
     count++;
-    if (endsBlock || crosses || uncached) break;
+    if (endsBlock || crossed || uncached) break;
   }
   finishBlock(block, u, count, offset, rip);
+  if (load<u32>(TRACE_BLOCKS)) blockDecoded(crossed ? CROSSING_BYTES : backing, offset);
   improveBlock(block + BLOCK_HEADER, u);
   if (uncached) return copyUncached(block);
   insertBlock(block, u + UOP_SIZE);

@@ -318,7 +318,9 @@ const SYSTEM_MODULE_LISTS: Readonly<Record<string, string>> = {
     'clac clts invd invlpg invpcid lmsw mov_from_control mov_from_debug mov_to_control mov_to_debug smsw stac wbinvd xgetbv xsetbv',
   msr: 'rdmsr rdpmc rdtsc rdtscp wrmsr',
   'descriptor-tables': 'arpl lar lgdt lidt lldt lsl ltr sgdt sidt sldt str verr verw',
-  'far-control': 'call_far call_far_indirect iret jmp_far jmp_far_indirect load_far mov_segment pop_segment ret_far',
+  'far-control': 'call_far call_far_indirect jmp_far jmp_far_indirect',
+  'segment-loads': 'load_far mov_segment pop_segment',
+  'far-return': 'iret ret_far',
   syscalls: 'swapgs syscall sysenter sysexit sysret',
 };
 const SYSTEM_MODULES = new Map(

@@ -1,5 +1,5 @@
 /** Random encodings of the opcode table's rows, for comparison with a real processor. */
-import { sizingOf } from '../isa/generator.ts';
+import { sizingOf } from '../isa/decode-source.ts';
 import type { Row } from '../isa/row.ts';
 import { OPCODE_TABLE } from '../isa/table.ts';
 import { SIZE_V } from '../isa/uop.ts';

@@ -1,0 +1,147 @@
+/** The decoder's tables as AssemblyScript: rows by opcode, and what may be exchanged for what in a decoded block. */
+import { CONDITIONS, handlerOf } from './handlers.ts';
+import { BANNER } from './layout-source.ts';
+import type { Operations } from './operations.ts';
+import { OPTIONS, type Row } from './row.ts';
+import { OPCODE_TABLE } from './table.ts';
+import * as uop from './uop.ts';
+
+const OPERAND_KINDS: readonly (readonly [RegExp, number])[] = [
+  [/^(E|R|M|N)b$/, uop.OPERAND_E8],
+  [/^(E|R|M)/, uop.OPERAND_E],
+  [/^Gb$/, uop.OPERAND_G8],
+  [/^G/, uop.OPERAND_G],
+  [/^Zb$/, uop.OPERAND_Z8],
+  [/^Z/, uop.OPERAND_Z],
+  [/^(AL|rAX|eAX)$/, uop.OPERAND_ACCUMULATOR],
+  [/^Ibs$/, uop.OPERAND_I8S],
+  [/^Ib$/, uop.OPERAND_I8],
+  [/^Iw$/, uop.OPERAND_I16],
+  [/^Iz$/, uop.OPERAND_IZ],
+  [/^Iv$/, uop.OPERAND_IV],
+  [/^1$/, uop.OPERAND_ONE],
+  [/^Jb$/, uop.OPERAND_J8],
+  [/^Jz$/, uop.OPERAND_JZ],
+  [/^O/, uop.OPERAND_O],
+  [/^Ap$/, uop.OPERAND_A],
+  [/^(Sw|Cy|Dy)$/, uop.OPERAND_REGISTER_NUMBER],
+  [/^(V|P)/, uop.OPERAND_V],
+  [/^(W|U|Q|N)/, uop.OPERAND_W],
+  [/^(CL|DX|ES|CS|SS|DS|FS|GS|X.|Y.)$/, uop.OPERAND_IMPLIED],
+];
+
+function operandKind(text: string): number {
+  const found = OPERAND_KINDS.find(([pattern]) => pattern.test(text));
+  if (!found) throw new Error(`opcode table: no operand '${text}'`);
+  return found[1];
+}
+
+/** The size class: that of the first operand which is a general register, memory or the accumulator. */
+export function sizingOf(row: Row): number {
+  if (row.operands.some((text) => /^[CD]y$/.test(text))) return uop.SIZE_NATIVE;
+  for (const text of row.operands) {
+    if (/^[IVWUPQNSDJ1]/.test(text) || text === 'CL') continue;
+    if (/^(AL|.b)$/.test(text)) return uop.SIZE_BYTE;
+    if (/^(.y|Mx)$/.test(text)) return uop.SIZE_Y;
+    if (/^.w$/.test(text)) return uop.SIZE_WORD;
+    if (/^(.z|eAX)$/.test(text)) return uop.SIZE_Z;
+    return uop.SIZE_V;
+  }
+  return uop.SIZE_V;
+}
+
+function optionMask(row: Row): number {
+  return row.options.reduce((mask, name) => mask | OPTIONS[name as keyof typeof OPTIONS], 0);
+}
+
+function matchWord(row: Row): number {
+  return (
+    row.prefixes |
+    (row.mod << uop.MATCH_MOD_SHIFT) |
+    (row.modes << uop.MATCH_MODES_SHIFT) |
+    ((row.ext ?? 8) << uop.MATCH_EXT_SHIFT) |
+    ((row.rm ?? 8) << uop.MATCH_RM_SHIFT)
+  );
+}
+
+/** Constant that a row gives its handler: the segment register of PUSH/POP or of LES, LDS, LSS, LFS, LGS; a branch's condition; or 0. */
+function subOf(row: Row): number {
+  const branch = /^jcc(\d+)$/.exec(row.handler);
+  if (branch) return Number(branch[1]);
+  const far = /^L([EDSFG]S)$/.exec(row.mnemonic);
+  return Math.max(0, ['ES', 'CS', 'SS', 'DS', 'FS', 'GS'].indexOf(far?.[1] ?? row.operands[0] ?? ''));
+}
+
+function rowBytes(row: Row, operations: Operations): number[] {
+  const bytes = new Uint8Array(uop.ROW_SIZE);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(uop.ROW_MATCH, matchWord(row), true);
+  const register = operations.numberOf(row, false);
+  view.setUint16(uop.ROW_OP_REGISTER, register, true);
+  const memory = operations.numberOf(row, true);
+  view.setUint16(uop.ROW_OP_MEMORY, memory, true);
+  for (const [index, text] of row.operands.entries()) view.setUint8(uop.ROW_OPERANDS + index, operandKind(text));
+  view.setUint8(uop.ROW_SIZING, sizingOf(row));
+  view.setUint16(uop.ROW_OPTIONS, optionMask(row), true);
+  // A row for memory operands only has no register form.
+  const number = (row.mod & 1) === 0 ? memory : register;
+  const implemented = number !== operations.unimplemented || row.handler === 'unimplemented';
+  view.setUint8(uop.ROW_SIZED, implemented && handlerOf(row.handler).sized ? 1 : 0);
+  view.setUint8(uop.ROW_SUB, subOf(row));
+  view.setUint8(uop.ROW_FLAGS_READ, row.reads);
+  view.setUint8(uop.ROW_FLAGS_WRITTEN, row.writes);
+  view.setUint8(uop.ROW_FLAGS_UNDEFINED, row.undefinedFlags);
+  return [...bytes];
+}
+
+/** `ROWS` and `ROW_INDEX` as static data of the core. */
+export function decodeTablesSource(operations: Operations, rows: readonly Row[] = OPCODE_TABLE): string {
+  const data: number[] = [];
+  const index: number[] = [];
+  let count = 0;
+  for (let slot = 0; slot < 4 * 256; slot++) {
+    const map = slot >> 8;
+    const opcode = slot & 255;
+    const here = rows.filter((row) => row.map === map && opcode >= row.opcode && opcode < row.opcode + row.span);
+    const hasModrm = here.some((row) => row.hasModrm);
+    index.push(count & 255, count >> 8, here.length, hasModrm ? 1 : 0);
+    for (const row of here) data.push(...rowBytes(row, operations));
+    count += here.length;
+  }
+  return `${BANNER}
+export const ROW_INDEX: u32 = <u32>memory.data<u8>([${index.join(',')}]);
+export const ROWS: u32 = <u32>memory.data<u8>([${data.join(',')}]);
+${variantTables(operations)}`;
+}
+
+/** What happens to the flags at each hot number, for the passes over a decoded block. */
+function variantTables(operations: Operations): string {
+  const count = Math.max(...operations.hot.map(({ number }) => number)) + 1;
+  const fused = new Array<number>(count * 8).fill(0);
+  const quiet = new Array<number>(count).fill(0);
+  const effect = new Array<number>(count).fill(0);
+  const plain = new Map<string, number>();
+  for (const { handler, form, type, number, variant } of operations.hot) {
+    const key = `${handler.call} ${handler.args} ${form} ${type}`;
+    if (variant === undefined) {
+      plain.set(key, number);
+      const harmless = form === 'RR' || form === 'RI' || handler.hotCall === 'hotLea' || handler.hotCall === 'hotNop';
+      if (harmless && handler.flags === 'kept') effect[number] = 1;
+      if (harmless && handler.flags === 'overwritten') effect[number] = 2;
+      continue;
+    }
+    const first = plain.get(key) ?? 0;
+    if (variant === 'quiet') quiet[first] = number;
+    else fused[first * 8 + CONDITIONS[variant]] = number;
+  }
+  return `
+/** Numbers from here on have no entry in the tables below. */
+export const HOT_OPERATIONS: u32 = ${count};
+/** u16 [number][condition >> 1]: number of the pair with a branch, or 0. */
+export const FUSED_OPERATIONS: u32 = <u32>memory.data<u16>([${fused.join(',')}]);
+/** u16 [number]: the same without flags, or 0. */
+export const QUIET_OPERATIONS: u32 = <u32>memory.data<u16>([${quiet.join(',')}]);
+/** u8 [number]: 1 cannot fault and keeps the flags, 2 cannot fault and overwrites them all, 0 anything else. */
+export const FLAG_EFFECTS: u32 = <u32>memory.data<u8>([${effect.join(',')}]);
+`;
+}
