@@ -53,6 +53,16 @@ describe('unwind', () => {
     expect(pcs(unwind(start(0x101n, STACK + 0x40n), pushed))).toEqual([0x101, 0x210, 0x320]);
   });
 
+  it('finds the caller of a leaf that keeps no frame, if a call put it on top of the stack', () => {
+    const words = { 0: CODE + 0x210n, 64: 0n, 72: CODE + 0x320n };
+    const call = { 523: [0xe8, 0, 0, 0, 0] };
+    expect(pcs(unwind(start(0x120n, STACK + 0x40n), guest(words, call)))).toEqual([0x120, 0x210, 0x320]);
+    // No call before it: a local variable. With push rbp at its start the function keeps a frame.
+    expect(pcs(unwind(start(0x120n, STACK + 0x40n), guest(words)))).toEqual([0x120, 0x320]);
+    const framed = guest(words, { ...call, 256: [0x55] });
+    expect(pcs(unwind(start(0x120n, STACK + 0x40n), framed))).toEqual([0x120, 0x320]);
+  });
+
   it('stops at a chain that turns back, is not aligned, leaves the stack or returns to data', () => {
     const back = guest({ 64: STACK + 0x10n, 72: CODE + 0x210n, 16: STACK + 0x40n, 24: CODE + 0x210n });
     expect(pcs(unwind(start(0x120n, STACK + 0x40n), back))).toEqual([0x120, 0x210]);

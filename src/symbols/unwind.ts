@@ -73,7 +73,8 @@ const ENDBR = [0xf3, 0x0f, 0x1e];
 
 /**
  * In the first instructions of a function the chain misses the caller: its return address is still on top of the stack
- * (before `push rbp`) or just below the saved frame pointer (before `mov rbp, rsp`).
+ * (before `push rbp`) or just below the saved frame pointer (before `mov rbp, rsp`). In a leaf without a frame it stays
+ * on top.
  */
 function callerInPrologue(start: UnwindStart, ports: UnwindPorts): bigint | undefined {
   const begin = ports.functionStart?.(start.pc);
@@ -83,13 +84,22 @@ function callerInPrologue(start: UnwindStart, ports: UnwindPorts): bigint | unde
   const pushAt = hasEndbr ? 4n : 0n;
   const distance = start.pc - begin;
   const word = BigInt(start.wordSize);
-  if (distance > pushAt + 1n) return undefined;
+  // A leaf seldom keeps a frame, even where the compiler was told to keep them.
+  if (distance > pushAt + 1n) {
+    return code === undefined || code[Number(pushAt)] === 0x55 ? undefined : callerOnTop(start, ports);
+  }
   const pushed = distance === pushAt + 1n;
   // Without `push rbp` there the function keeps no frame, and one byte on the stack is anything.
   if (pushed && code?.[Number(pushAt)] !== 0x55) return undefined;
   const slot = (start.stackPointer as bigint) + (pushed ? word : 0n);
   const value = ports.readWord(gva(slot));
   return value !== undefined && ports.isCode(gva(value)) ? value : undefined;
+}
+
+/** The word on top of the stack, if a call put it there: the caller of a function that has pushed nothing. */
+function callerOnTop(start: UnwindStart, ports: UnwindPorts): bigint | undefined {
+  const value = ports.readWord(start.stackPointer);
+  return value !== undefined && ports.isCode(gva(value)) && followsCall(gva(value), ports) ? value : undefined;
 }
 
 function scan(start: UnwindStart, ports: UnwindPorts, frames: UnwoundFrame[]): void {

@@ -97,3 +97,11 @@ export async function run(guest: Guest, extra: readonly string[] = []): Promise<
   const serial = host.out.text.replaceAll('\r', '');
   return { status, serial, talk: host.err.text, json, report: JSON.parse(json) };
 }
+
+export const rootsOf = (report: Report) => report.findings.filter((finding) => finding.causedBy === null);
+
+/** One line a finding, so that a failure shows what was found instead. */
+export const summary = (report: Report) =>
+  report.findings.map(
+    ({ catalogue, where, causedBy }) => `${catalogue} ${where}${causedBy === null ? '' : ' (symptom)'}`,
+  );

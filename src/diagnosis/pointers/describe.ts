@@ -132,6 +132,8 @@ export function topBitsSentence(value: number | bigint): string | undefined {
 
 /** "writes 0xffffff80002e3080 to ERSTBA", for the underline. */
 export function storeRole(pointer: DevicePointer): string {
-  const verb = pointer.storedAt === undefined ? 'writes' : 'stores';
-  return `${verb} ${hex(pointer.written)} ${pointer.storedAt === undefined ? 'to' : 'as'} ${pointer.holder}`;
+  if (pointer.storedAt === undefined) return `writes ${hex(pointer.written)} to ${pointer.holder}`;
+  // A field is what is stored (`DCBAA[1]`); a TRB is where.
+  const how = /TRB/.test(pointer.holder) ? 'in the' : 'as';
+  return `stores ${hex(pointer.written)} ${how} ${pointer.holder}`;
 }

@@ -31,7 +31,7 @@ describe('the text report', () => {
           |
         what failed   00:03.0 read 16 bytes at bus 0xffffff80002e3080 (ERST entry): nothing at that
                       address (MEMTX_DECODE_ERROR)
-        when          0.001 ms, instruction 1014; triggered by ERSTBA
+        when          0.001 ms, instruction 1014; as the controller followed ERSTBA
         why           Bits 63:52 are not all zero, so this cannot be a physical address on any x86-64
                       machine.
                       It is mapped in the page tables in use at the write (CR3 0x103000):

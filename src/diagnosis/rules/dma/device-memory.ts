@@ -45,7 +45,8 @@ op->dcbaap = dcbaa;`,
             whenFact(context.view, undefined),
             fact(
               'why',
-              `The address lies in the register window "${verdict.region}" (${hex(verdict.start)} to ${hex(verdict.last)}).`,
+              `The address lies in the register window "${verdict.region}" (${hex(verdict.start)} to ${hex(verdict.last)})` +
+                `${failure?.reason.kind === 'reentrancy' ? `, which belongs to ${pointer.controller} itself` : ''}.`,
             ),
             fact('help', `give ${pointer.holder} the physical address of RAM`),
           ],

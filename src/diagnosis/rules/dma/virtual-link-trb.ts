@@ -36,7 +36,7 @@ link->control = TRB_TYPE(LINK) | TRB_TOGGLE_CYCLE;`,
       const trbs = pointer.storedAt === undefined ? undefined : trbsBefore(verdict.physical, pointer.storedAt);
       const deadline = trbs === undefined ? 'at its first wrap' : `after ${trbs} TRBs`;
       reportVirtual(context, judged, {
-        title: `this ring will die ${deadline}: its Link TRB points to a virtual address`,
+        title: `the ${pointer.holder} points to a virtual address: the ring dies ${deadline}`,
         help: [`store the physical address ${hex(verdict.physical)} in the Link TRB`],
       });
     },

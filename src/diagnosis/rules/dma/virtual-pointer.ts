@@ -84,7 +84,7 @@ export function reportVirtual(
       key: `${pointer.holder} ${pointer.storedAt === undefined ? '' : hex(pointer.storedAt)} ${hex(pointer.value)}`,
       facts: [
         failureFact(pointer, failure),
-        whenFact(context.view, failure === undefined ? undefined : `triggered by ${pointer.holder}`),
+        whenFact(context.view, failure === undefined ? undefined : `as the controller followed ${pointer.holder}`),
         why(context, judged, verdict),
         fact('help', ...words.help),
         ...(words.extra ?? []),

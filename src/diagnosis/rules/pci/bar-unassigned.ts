@@ -51,7 +51,7 @@ function report(
     title: `BAR0 of ${entry.name} has no address`,
     address: 0,
     site: entry.site ?? context.view.currentSite(),
-    role: 'uses BAR0 although it is 0',
+    role: entry.site === undefined ? 'uses BAR0 although it is 0' : 'leaves BAR0 without an address',
     blocking: true,
     key: 'bar0',
     facts: [

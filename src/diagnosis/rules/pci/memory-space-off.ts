@@ -24,7 +24,7 @@ uint8_t caplength = regs[0];`,
   },
   behaviour: {
     qemu: 'reads return 0 on x86 and writes are ignored, without a message by default',
-    hardware: 'reads return all ones (master abort), writes are lost',
+    hardware: 'does not answer: reads return all ones (master abort), writes are lost',
   },
   explains: ['DMA-13', 'INIT-04', 'INIT-05', 'INIT-08', 'INIT-11', 'REG-04'],
   start: () => ({}),

@@ -1,9 +1,62 @@
 import { hex } from '../../../base/address.ts';
 import { xhci } from '../../../base/registers.ts';
-import { fact } from '../../finding.ts';
+import type { TraceEvents } from '../../../base/trace.ts';
+import { type FindingDraft, fact } from '../../finding.ts';
+import { isHighHalf, registerKey } from '../../knowledge.ts';
 import { whenFact } from '../../pointers/describe.ts';
-import { defineRule } from '../../rule.ts';
+import { defineRule, type RuleContext } from '../../rule.ts';
 import { isTypeOf, LINK, storedBy, trbCycle, trbName, trbType } from './trb.ts';
+
+/** A board has a handful of controllers. */
+const CONTROLLERS_MAX = 64;
+
+interface State {
+  /** RCS as written last before the controller ran, until the first command has been taken. */
+  readonly written: Map<string, 0 | 1>;
+}
+
+type Looked = Omit<TraceEvents['xhci.trb-fetched'], 'typeName'>;
+
+/** This controller does not heed RCS: what works, or fails, here does the opposite elsewhere. */
+function reportIgnored(event: Looked, context: RuleContext, right: boolean): void {
+  const draft = ignoredDraft(event, context, right);
+  // A doorbell that came before the command is forgiven when another one follows.
+  context.report(draft, right ? { provisional: event.controller } : {});
+}
+
+function ignoredDraft(event: Looked, context: RuleContext, right: boolean): FindingDraft {
+  const cycle = trbCycle(event.trb);
+  const rcs = right ? cycle : cycle ^ 1;
+  return {
+    device: event.controller,
+    where: 'CRCR.RCS',
+    title: right
+      ? 'this controller ignores CRCR.RCS = 0 and takes no command'
+      : `the first command has cycle bit ${cycle}, but CRCR.RCS is ${rcs}`,
+    address: event.address,
+    site: context.known.controller(event.controller).writerOf('CRCR'),
+    role: `writes CRCR with RCS = ${rcs}`,
+    certainty: 'portability',
+    severity: 'warning',
+    blocking: right,
+    key: 'rcs',
+    facts: [
+      fact(
+        'found',
+        `the TRB at ${hex(event.address)} is ${trbName(event.trb)} with cycle bit ${cycle}, and CRCR was written with ` +
+          `RCS = ${rcs}; this controller ${right ? 'left it alone' : 'took it all the same'}`,
+      ),
+      whenFact(context.view, undefined),
+      fact(
+        'why',
+        right
+          ? 'The driver is right: RCS says which cycle bit marks its commands. This controller always expects 1.'
+          : `With RCS = ${rcs} a controller owns TRBs whose cycle bit is ${rcs}. To most, this ring is empty.`,
+      ),
+      fact('help', 'write CRCR with RCS (bit 0) set, and begin the ring with cycle bit 1: that works everywhere'),
+    ],
+  };
+}
 
 export default defineRule({
   id: 'xhci/command-cycle-mismatch',
@@ -29,14 +82,28 @@ ring[0].control = TRB_TYPE(NO_OP_COMMAND) | 1; /* cycle = 1 */`,
     hardware: 'takes the ring for empty and does nothing, silently',
   },
   explains: ['RING-01'],
-  start: () => ({}),
+  start: (): State => ({ written: new Map() }),
   on: {
-    'xhci.ring-empty': (_state, event, context) => {
+    'xhci.register-written': (state, event, context) => {
+      if (registerKey(event) !== 'CRCR' || isHighHalf(event) || state.written.size >= CONTROLLERS_MAX) return;
+      // CRR may be 1 while it runs; then only CS and CA mean anything (xHCI 1.2 §5.4.5).
+      if (context.known.controller(event.controller).running) state.written.delete(event.controller);
+      else state.written.set(event.controller, (event.value & 1) as 0 | 1);
+    },
+    'xhci.reset': (state, event) => {
+      state.written.delete(event.controller);
+    },
+    'xhci.ring-empty': (state, event, context) => {
       if (event.kind !== 'command' || event.consumed !== 0) return;
       const ring = context.known.controller(event.controller).rings.get(event);
       if (ring.doorbellsUnanswered === 0 || ring.consumed > 0) return;
       if (trbCycle(event.trb) === event.consumerCycle || !isTypeOf('command', event.trb)) return;
       const cycle = trbCycle(event.trb);
+      const written = state.written.get(event.controller);
+      if (written !== undefined && written !== event.consumerCycle) {
+        reportIgnored(event, context, true);
+        return;
+      }
       context.report(
         {
           device: event.controller,
@@ -70,8 +137,14 @@ ring[0].control = TRB_TYPE(NO_OP_COMMAND) | 1; /* cycle = 1 */`,
         { provisional: event.controller },
       );
     },
-    'diagnosis.trb-consumed': (_state, event, context) => {
-      if (event.kind === 'command' && trbType(event.trb) !== LINK) context.withdraw(event.controller);
+    'diagnosis.trb-consumed': (state, event, context) => {
+      if (event.kind !== 'command' || trbType(event.trb) === LINK) return;
+      context.withdraw(event.controller);
+      const { rings } = context.known.controller(event.controller);
+      const written = state.written.get(event.controller);
+      state.written.delete(event.controller);
+      if (written === undefined || written === trbCycle(event.trb) || rings.get(event).toggles > 0) return;
+      reportIgnored(event, context, false);
     },
   },
 });

@@ -3,6 +3,7 @@ import { xhci } from '../../../base/registers.ts';
 import { fact } from '../../finding.ts';
 import { whenFact } from '../../pointers/describe.ts';
 import { readPointer } from '../../pointers/recognise.ts';
+import { trbWriter } from '../../rings.ts';
 import { defineRule, type RuleContext } from '../../rule.ts';
 import { ADDRESS_DEVICE, trbType } from './trb.ts';
 
@@ -53,6 +54,11 @@ address_device(slot_id, input_context);`,
       const at = gpa(table + slotId * 8);
       if (readPointer(context.view, at) !== 0) return;
       const below = readPointer(context.view, gpa(table + (slotId - 1) * 8));
+      const command = trbWriter(
+        context.view,
+        context.known.controller(event.controller).rings.get(event),
+        event.address,
+      );
       const shifted = slotId === 1 && below !== undefined && below !== 0;
       context.report({
         device: event.controller,
@@ -60,10 +66,12 @@ address_device(slot_id, input_context);`,
         title: `Address Device for slot ${slotId}, but DCBAA[${slotId}] is 0`,
         address: 0,
         expected: shifted ? below : undefined,
-        site: (shifted ? context.view.whoWrote(gpa(at - 8)) : undefined) ?? context.view.currentSite(),
+        site: (shifted ? context.view.whoWrote(gpa(at - 8)) : command) ?? context.view.currentSite(),
         role: shifted
           ? `stores the Device Context of slot ${slotId} in DCBAA[0]`
-          : 'rings the doorbell for Address Device',
+          : command === undefined
+            ? 'rings the doorbell for Address Device'
+            : 'stores the Address Device Command',
         key: `slot ${slotId}`,
         facts: [
           fact(

@@ -82,7 +82,7 @@ while (!(*usbsts & 1))                         /* a byte load */
   },
   behaviour: {
     qemu: 'refuses the access: reads give 0, writes are lost; shown only with -d guest_errors (from 10.0: invalid_mem)',
-    hardware: 'undefined; many controllers ignore byte writes',
+    hardware: 'may do anything; many controllers ignore byte writes',
   },
   explains: ['INIT-05', 'INIT-08', 'INIT-11', 'REG-04', 'INIT-04'],
   start: (): State => ({ writing: undefined, bars: [] }),

@@ -82,3 +82,35 @@ describe('a ring that the debugging information names by its fields', () => {
     expect(JSON.stringify(diagnosis.roots[0]!.facts)).toContain('`command_ring` ends at 0x2e6000');
   });
 });
+
+describe('a controller that ignores CRCR.RCS, as QEMU does', () => {
+  it('runs the first command of a ring that is wrong elsewhere', () => {
+    const scene = new DriverScene();
+    scene.setUp({ crcr: COMMAND_RING }).start();
+    noOp(scene, 0, 1);
+    scene.doorbell().look(COMMAND_RING, 1, 0);
+    const { roots } = scene.completed(COMMAND_RING).finish();
+    expect(roots.map(({ rule, certainty, severity }) => [rule.code, certainty, severity])).toEqual([
+      ['INIT-07', 'portability', 'warning'],
+    ]);
+  });
+
+  it('leaves a right ring alone: the report does not blame the driver', () => {
+    const scene = new DriverScene();
+    scene.setUp({ crcr: COMMAND_RING }).start();
+    noOp(scene, 0, 0);
+    scene.doorbell().look(COMMAND_RING, 1, 0);
+    const [root] = scene.finish().roots;
+    expect(root).toMatchObject({ certainty: 'portability' });
+    expect(JSON.stringify(root!.facts)).toContain('The driver is right');
+  });
+
+  it('is not suspected after CRCR was written to stop a running ring', () => {
+    const scene = new DriverScene();
+    scene.setUp().start();
+    scene.write64('CRCR', 4);
+    noOp(scene, 0, 1);
+    scene.doorbell().look(COMMAND_RING, 1, 0);
+    expect(rootCodes(scene.completed(COMMAND_RING).finish())).not.toContain('INIT-07');
+  });
+});
