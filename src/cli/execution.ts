@@ -121,7 +121,10 @@ async function executeWith(
     readSource: (path) => readSource(host, path),
     inflate,
   });
-  if (!opened.ok) throw new UsageError(`${execution.spec.image.path}: ${opened.problem}`, opened.hint);
+  if (!opened.ok) {
+    const about = opened.about === 'image' ? `${execution.spec.image.path}: ` : '';
+    throw new UsageError(`${about}${opened.problem}`, opened.hint);
+  }
   const { session } = opened;
   running = session;
   const outcome = await runToEnd(session, host, execution.limits, outputs, progress);

@@ -49,3 +49,27 @@ describe('an instruction that dmascope does not implement', () => {
     expect(run(0x0f, 0x0b)).toBe('the guest crashed: triple fault at 0x100020');
   });
 });
+
+describe('what cannot be opened', () => {
+  it('says whether the image or the machine is wrong', () => {
+    const spec = {
+      image: { path: 'kernel', bytes: Uint8Array.of(1) },
+      append: '',
+      initrd: undefined,
+      symbols: undefined,
+      ramBytes: 4 * 2 ** 20,
+      cpuModel: 'qemu64',
+      personality: 'spec',
+      devices: [],
+      trackWriters: true,
+    };
+    const ports = {
+      serial: () => undefined,
+      debugConsole: undefined,
+      readSource: () => undefined,
+      inflate: () => undefined,
+    };
+    expect(openMachine(spec, ports)).toMatchObject({ ok: false, about: 'image' });
+    expect(openMachine({ ...spec, ramBytes: 2 ** 33 }, ports)).toMatchObject({ ok: false, about: 'machine' });
+  });
+});

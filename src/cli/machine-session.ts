@@ -24,14 +24,16 @@ export function openMachine(spec: SessionSpec, ports: SessionPorts): OpenedSessi
     serialOutput: ports.serial,
     debugOutput: ports.debugConsole,
   });
-  if (!(machine instanceof Machine)) return { ok: false, problem: machine.problem, hint: machine.hint };
+  if (!(machine instanceof Machine)) {
+    return { ok: false, about: 'machine', problem: machine.problem, hint: machine.hint };
+  }
   const { initrd } = spec;
   const loaded = machine.load(spec.image.bytes, {
     commandLine: spec.append,
     imageName: spec.image.path,
     modules: initrd === undefined ? [] : [{ name: initrd.path, bytes: initrd.bytes, commandLine: initrd.path }],
   });
-  if ('problem' in loaded) return { ok: false, problem: loaded.problem, hint: loaded.hint };
+  if ('problem' in loaded) return { ok: false, about: 'image', problem: loaded.problem, hint: loaded.hint };
   const symbols = readSymbols(spec, ports);
   const decoder = new TextDecoder();
   const view = new MachineView(machine, {

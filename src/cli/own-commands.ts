@@ -1,8 +1,9 @@
 /** Our own commands and their flags; Stricli reads them, we say what went wrong. */
-import { buildApplication, buildCommand, buildRouteMap, type CommandContext, run } from '@stricli/core';
+import { buildApplication, buildCommand, buildRouteMap, type CommandContext, run, text_en } from '@stricli/core';
 import { type DemoFlags, runDemo } from './commands/demo.ts';
 import { type ExplainFlags, explain } from './commands/explain.ts';
 import { CONTROLLERS, type RunFlags, runImage, USB_DEVICES } from './commands/run.ts';
+import { complaintAbout } from './flag-complaints.ts';
 import type { Host } from './host.ts';
 import { parseCount, parseDuration } from './quantities.ts';
 import type { Services } from './session.ts';
@@ -86,7 +87,11 @@ const application = buildApplication(
     routes: { run: runCommand, demo: demoCommand, explain: explainCommand },
     docs: { brief: 'A PC that explains itself' },
   }),
-  { name: 'dmascope', scanner: { caseStyle: 'allow-kebab-for-camel', allowArgumentEscapeSequence: true } },
+  {
+    name: 'dmascope',
+    scanner: { caseStyle: 'allow-kebab-for-camel', allowArgumentEscapeSequence: true },
+    localization: { text: { ...text_en, exceptionWhileParsingArguments: complaintAbout } },
+  },
 );
 
 export const COMMANDS: readonly string[] = ['run', 'demo', 'explain'];
@@ -117,11 +122,6 @@ export async function runOwnCommand(host: Host, services: Services, args: readon
   const thrown = failure as { readonly error: unknown } | undefined;
   if (thrown !== undefined) throw thrown.error;
   if (exitCode !== undefined) return exitCode;
-  throw new UsageError(sentence(complaint), `dmascope help ${args[0]}`);
-}
-
-/** Stricli's complaint as one sentence in our manner. */
-function sentence(complaint: string): string {
-  const line = complaint.trim().split('\n')[0] ?? '';
-  return line === '' ? 'the arguments cannot be read' : line.charAt(0).toLowerCase() + line.slice(1);
+  const [message = '', hint] = complaint.trim().split('\n');
+  throw new UsageError(message === '' ? 'the arguments cannot be read' : message, hint ?? `dmascope help ${args[0]}`);
 }

@@ -79,8 +79,8 @@ export interface Session {
 
 export type OpenedSession =
   | { readonly ok: true; readonly session: Session }
-  /** The image or a device is not what the board can take. */
-  | { readonly ok: false; readonly problem: string; readonly hint: string };
+  /** The image (else: the amount of memory, a device) is not what the board can take. */
+  | { readonly ok: false; readonly about: 'image' | 'machine'; readonly problem: string; readonly hint: string };
 
 export type OpenSession = (spec: SessionSpec, ports: SessionPorts) => OpenedSession | Promise<OpenedSession>;
 

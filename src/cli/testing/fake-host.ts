@@ -89,7 +89,7 @@ export function fakeServices(...scripts: readonly Script[]): FakeServices {
     open: (spec, ports) => {
       const script = scripts[specs.length] ?? scripts.at(-1) ?? {};
       specs.push(spec);
-      if (script.refuse !== undefined) return { ok: false, ...script.refuse };
+      if (script.refuse !== undefined) return { ok: false, about: 'image', ...script.refuse };
       return { ok: true, session: new FakeSession(script, ports) };
     },
     personalities: [

@@ -3,6 +3,7 @@ import { gpa } from '../../base/address.ts';
 import { PT_LOAD, readElf } from '../../symbols/elf/file.ts';
 import type { LoadError, LoadSegment } from './load-plan.ts';
 
+const PT_INTERP = 3;
 const EM_386 = 3;
 const EM_X86_64 = 62;
 /** No PC has more physical memory than this; a larger p_memsz is a damaged file. */
@@ -22,6 +23,8 @@ export interface ElfLoad {
   readonly bits: 32 | 64;
   /** Virtual, as the file says it. */
   readonly entry: bigint;
+  /** It names a dynamic linker. */
+  readonly dynamic: boolean;
   readonly segments: readonly {
     readonly virtual: bigint;
     readonly physical: number;
@@ -32,8 +35,10 @@ export interface ElfLoad {
 
 export function elfSegments(bytes: Uint8Array): ElfLoad | LoadError {
   const read = readElf(bytes);
-  if (!read.ok)
-    return { problem: `the ELF file is damaged: ${read.problem.message}`, hint: 'rebuild or copy it again' };
+  if (!read.ok) {
+    const { field, message } = read.problem;
+    return { problem: `the ELF file is damaged: ${field} ${message}`, hint: 'rebuild or copy it again' };
+  }
   const elf = read.value;
   if (elf.machine !== EM_386 && elf.machine !== EM_X86_64) {
     const name = MACHINE_NAMES[elf.machine] ?? `machine ${elf.machine}`;
@@ -67,5 +72,6 @@ export function elfSegments(bytes: Uint8Array): ElfLoad | LoadError {
     });
   }
   if (segments.length === 0) return { problem: 'the ELF file has nothing to load', hint: 'check the linker script' };
-  return { bits: elf.bits, entry: elf.entry, segments };
+  const dynamic = elf.segments.some(({ type }) => type === PT_INTERP);
+  return { bits: elf.bits, entry: elf.entry, dynamic, segments };
 }

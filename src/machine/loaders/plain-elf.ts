@@ -26,6 +26,12 @@ export function loadPlainElf(bytes: Uint8Array, options: LoadOptions): LoadResul
       'add a Multiboot 1 header within the first 8 KiB of the file',
     );
   }
+  if (elf.dynamic && elf.segments.some(({ physical }) => physical === 0)) {
+    return loadFailed(
+      'the ELF file is a program for an operating system: it wants a dynamic linker, and is linked at address 0',
+      'give a kernel: linked with -static -nostdlib at its load address',
+    );
+  }
   const tables = new PageTables();
   for (let address = 0; address < 2 ** 32; address += LARGE_PAGE) tables.mapLarge(BigInt(address), address);
   for (const segment of elf.segments) {
