@@ -153,6 +153,8 @@ export class DiagnosisEngine {
     const key = [rule.id, draft.device ?? '', draft.key ?? `${draft.where} ${draft.address ?? ''}`].join('|');
     const seen = this.#findings.get(key) ?? this.#provisional.get(`${rule.id} ${options.provisional}`)?.finding;
     if (seen !== undefined) {
+      if (draft.blocking === true) seen.blocking = true;
+      if (options.update === true) return;
       // The device running into what the audit had found already is the same sighting.
       if (options.failed !== true || seen.failed) seen.count += 1;
       else {

@@ -20,6 +20,8 @@ export interface RuleContext {
 export interface ReportOptions {
   /** The finding counts only once it is confirmed, or when the run ends and it was not withdrawn. */
   readonly provisional?: string;
+  /** Only says more about a finding that stands already: it was not seen once more. */
+  readonly update?: boolean;
   /** An access of the device has failed because of it. */
   readonly failed?: boolean;
   /** The place to blame; the default is the draft's own. */

@@ -70,3 +70,17 @@ describe('the story', { timeout: TIMEOUT }, () => {
     );
   });
 });
+
+describe('a driver that waits for ever', { timeout: TIMEOUT }, () => {
+  const names = ['port-05', 'ring-01', 'ring-11', 'init-11', 'dma-13', 'dma-10'];
+  it.each(names)('ends by itself, and the hang is a symptom: %s', async (name) => {
+    const { report, status } = await run(named(name), ['--append', 'patience=forever']);
+    const [root, ...others] = rootsOf(report);
+    expect(root!.catalogue).toContain(named(name).rules[0]);
+    expect(root!.severity).toBe('error');
+    expect(others).toEqual([]);
+    expect(report.findings.some((finding) => finding.where === 'processor' && finding.causedBy !== null)).toBe(true);
+    expect(report.outcome.kind).toBe('idle');
+    expect(status).toBe(1);
+  });
+});

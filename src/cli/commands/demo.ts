@@ -2,7 +2,7 @@
 import { execute, ownExitCode, readInput } from '../execution.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Host } from '../host.ts';
-import { checkedRam, parseSize } from '../quantities.ts';
+import { checkedRam, checkedRamBelow4g, parseSize } from '../quantities.ts';
 import type { Services } from '../session.ts';
 import { didYouMean } from '../suggestion.ts';
 import { type ColorChoice, Talk } from '../talk.ts';
@@ -19,6 +19,8 @@ interface Guest {
   /** Under guests/. */
   readonly file: string;
   readonly ram: string;
+  /** RAM below 4 GiB at most. */
+  readonly ramBelow4g?: string;
   readonly rules: readonly string[];
   readonly note: string;
   readonly append?: string;
@@ -85,6 +87,8 @@ async function play(host: Host, services: Services, flags: DemoFlags, guest: Gue
       initrd: undefined,
       symbols: undefined,
       ramBytes: checkedRam(parseSize(guest.ram), guest.ram),
+      maxRamBelow4g:
+        guest.ramBelow4g === undefined ? undefined : checkedRamBelow4g(parseSize(guest.ramBelow4g), guest.ramBelow4g),
       cpuModel: 'qemu64',
       personality: 'spec',
       devices: [

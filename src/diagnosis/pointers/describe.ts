@@ -97,10 +97,9 @@ export function describeHole(hole: Extract<PhysicalTarget, { kind: 'nothing' }>,
   const value = BigInt(address);
   if (hole.below !== undefined) {
     const { region, kind, last } = hole.below;
-    lines.push(
-      `Below it, ${label(kind)} "${region}" ends at ${hex(last)}: the address is ` +
-        `${hex(value - BigInt(last) - 1n)} beyond its end.`,
-    );
+    const beyond = value - BigInt(last) - 1n;
+    const distance = beyond === 0n ? 'the first one' : `${hex(beyond)} bytes`;
+    lines.push(`Below it, ${label(kind)} "${region}" ends at ${hex(last)}: the address is ${distance} beyond its end.`);
   }
   if (hole.above !== undefined) {
     const { region, kind, start } = hole.above;

@@ -54,6 +54,7 @@ function ignoredDraft(event: Looked, context: RuleContext, right: boolean): Find
           : `With RCS = ${rcs} a controller owns TRBs whose cycle bit is ${rcs}. To most, this ring is empty.`,
       ),
       fact('help', 'write CRCR with RCS (bit 0) set, and begin the ring with cycle bit 1: that works everywhere'),
+      ...(right ? [fact('confidence', 'certain: this controller departs from the specification; others do not')] : []),
     ],
   };
 }

@@ -1,7 +1,42 @@
 import { xhci } from '../../../base/registers.ts';
-import { fact } from '../../finding.ts';
+import type { TraceEvents } from '../../../base/trace.ts';
+import { type FindingDraft, fact } from '../../finding.ts';
+import type { GuestView } from '../../guest-view.ts';
 import { whenFact } from '../../pointers/describe.ts';
 import { defineRule } from '../../rule.ts';
+
+/** A board has a handful of controllers. */
+const CONTROLLERS_MAX = 64;
+
+type PortReset = TraceEvents['xhci.port-reset'];
+
+interface State {
+  /** Resets that were the last thing the driver did with a controller, and when. */
+  readonly last: Map<string, { readonly draft: FindingDraft; readonly instruction: number }>;
+}
+
+function draftOf(event: PortReset, view: GuestView): FindingDraft {
+  const missing = event.powered ? 'no device is connected (CCS = 0)' : 'it has no power (PP = 0)';
+  return {
+    device: event.controller,
+    where: `PORTSC[${event.portId}]`,
+    title: `port ${event.portId} was reset, but ${missing}`,
+    site: view.currentSite(),
+    role: `sets PR of port ${event.portId}`,
+    severity: event.powered ? 'warning' : 'error',
+    key: `${event.portId} ${event.powered}`,
+    facts: [
+      whenFact(view, undefined),
+      fact('why', `PORTSC.PR was set on port ${event.portId} while ${missing}.`),
+      fact(
+        'help',
+        event.powered
+          ? 'wait for CCS = 1 before resetting the port'
+          : 'set PP, wait for power to be good, then look at CCS',
+      ),
+    ],
+  };
+}
 
 export default defineRule({
   id: 'xhci/port-reset-unready',
@@ -25,31 +60,25 @@ export default defineRule({
     qemu: 'ignores the reset of a port without a device: PRC never comes',
     hardware: 'may complete the reset without enabling the port, or never complete it',
   },
-  start: () => ({}),
+  start: (): State => ({ last: new Map() }),
   on: {
-    'xhci.port-reset': (_state, event, context) => {
+    'xhci.port-reset': (state, event, context) => {
       // A warm reset may well be what brings a USB 3 link back from Inactive or Compliance Mode (xHCI 1.2 §4.19.5.1).
       if (event.powered && (event.connected || event.warm)) return;
-      const missing = event.powered ? 'no device is connected (CCS = 0)' : 'it has no power (PP = 0)';
-      context.report({
-        device: event.controller,
-        where: `PORTSC[${event.portId}]`,
-        title: `port ${event.portId} was reset, but ${missing}`,
-        site: context.view.currentSite(),
-        role: `sets PR of port ${event.portId}`,
-        severity: event.powered ? 'warning' : 'error',
-        key: `${event.portId} ${event.powered}`,
-        facts: [
-          whenFact(context.view, undefined),
-          fact('why', `PORTSC.PR was set on port ${event.portId} while ${missing}.`),
-          fact(
-            'help',
-            event.powered
-              ? 'wait for CCS = 1 before resetting the port'
-              : 'set PP, wait for power to be good, then look at CCS',
-          ),
-        ],
-      });
+      const draft = draftOf(event, context.view);
+      context.report(draft);
+      const { instruction } = context.view.now();
+      if (state.last.size < CONTROLLERS_MAX) state.last.set(event.controller, { draft, instruction });
+    },
+    'xhci.register-written': (state, event, context) => {
+      const last = state.last.get(event.controller);
+      if (last !== undefined && last.instruction !== context.view.now().instruction)
+        state.last.delete(event.controller);
+    },
+    'machine.idle': (state, event, context) => {
+      if (event.kind !== 'spin') return;
+      // It reset the port, did nothing more, and waits: for the end of the reset, which does not come.
+      for (const { draft } of state.last.values()) context.report({ ...draft, blocking: true }, { update: true });
     },
   },
 });
