@@ -1,0 +1,123 @@
+/** docs/instructions.md, from the processor's opcode table. */
+import { handlerOf } from '../../src/cpu/isa/handlers.ts';
+import { INTEGER_ROWS } from '../../src/cpu/isa/integer.ts';
+import type { Row } from '../../src/cpu/isa/row.ts';
+import { SSE_ROWS } from '../../src/cpu/isa/sse.ts';
+import { SYSTEM_ROWS } from '../../src/cpu/isa/system.ts';
+import { exportsOfCore } from '../core-exports.ts';
+
+const MAPS = ['', '0f ', '0f 38 ', '0f 3a '];
+const PREFIXES = ['np ', '66 ', 'f3 ', 'f2 '];
+const ANY_PREFIX = 15;
+const FLAG_NAMES = ['CF', 'PF', 'AF', 'ZF', 'SF', 'OF'];
+
+const moduleOf = exportsOfCore();
+
+export function isImplemented(row: Row): boolean {
+  return row.handler !== 'unimplemented' && moduleOf(handlerOf(row.handler).call) !== undefined;
+}
+
+function flagNames(mask: number): string {
+  return FLAG_NAMES.filter((_, bit) => (mask & (1 << bit)) !== 0).join(' ');
+}
+
+function byte(value: number): string {
+  return value.toString(16).padStart(2, '0');
+}
+
+/** The row's encoding as Intel's manual writes it; `+r` stands for eight opcodes. */
+function encoding(row: Row): string {
+  const prefixes = row.prefixes === ANY_PREFIX ? [] : PREFIXES.filter((_, bit) => (row.prefixes & (1 << bit)) !== 0);
+  const parts = [
+    `${prefixes.join('|').replaceAll(' |', '|')}${MAPS[row.map]}${byte(row.opcode)}${row.span === 8 ? '+r' : ''}`,
+  ];
+  if (row.hasModrm) parts.push(row.ext === undefined ? '/r' : `/${row.ext}`);
+  if (row.rm !== undefined) parts.push(`rm${row.rm}`);
+  if (row.mod === 1) parts.push('reg');
+  if (row.mod === 2) parts.push('mem');
+  if (row.modes !== 3) parts.push(row.modes === 2 ? 'o64' : 'o32');
+  return parts.join(' ');
+}
+
+function form(row: Row): string {
+  return `\`${[encoding(row), row.operands.join(',')].filter(Boolean).join('  ')}\``;
+}
+
+function notes(rows: readonly Row[]): string {
+  const some = (option: string) => rows.some((row) => row.options.includes(option));
+  const all: string[] = [];
+  if (some('lock')) all.push('LOCK');
+  if (some('rep')) all.push('REP');
+  if (some('priv')) all.push('CPL 0');
+  if (some('aligned')) all.push('aligned');
+  if (rows.every((row) => row.handler === 'ud')) all.push('always #UD');
+  return all.join(', ');
+}
+
+function tableOf(rows: readonly Row[]): string[] {
+  const byName = new Map<string, Row[]>();
+  for (const row of rows.filter(isImplemented)) byName.set(row.mnemonic, [...(byName.get(row.mnemonic) ?? []), row]);
+  const lines = [...byName]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, forms]) => {
+      const written = forms.reduce((mask, row) => mask | row.writes, 0);
+      const undefinedFlags = forms.reduce((mask, row) => mask | row.undefinedFlags, 0);
+      const cells = [name, forms.map(form).join(', '), flagNames(written), flagNames(undefinedFlags), notes(forms)];
+      return `| ${cells.join(' | ').replaceAll(/(`[^`]*`)/g, (code) => code.replaceAll('|', '\\|'))} |`;
+    });
+  return ['| Instruction | Forms | Writes | of these undefined | |', '|---|---|---|---|---|', ...lines];
+}
+
+/** Rows that the table names by opcode only. */
+const FAMILIES: Readonly<Record<string, string>> = { ESC: 'x87', SSE: 'SSSE3, SSE4.1, SSE4.2' };
+
+/** Names of what is decoded and refused, runs of opcodes under one word collapsed. */
+function refused(): string[] {
+  const names = new Map<string, string[]>();
+  for (const row of [...INTEGER_ROWS, ...SYSTEM_ROWS, ...SSE_ROWS].filter((one) => !isImplemented(one))) {
+    const prefix = /^(MMX|ESC|SSE)(?=_)/.exec(row.mnemonic)?.[1];
+    const group = prefix === undefined ? row.mnemonic : (FAMILIES[prefix] ?? prefix);
+    names.set(group, [...(names.get(group) ?? []), encoding(row)]);
+  }
+  return [...names]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, forms]) => {
+      const shown = forms.length > 4 ? [...forms.slice(0, 3), `${forms.length - 3} more`] : forms;
+      return `- ${name}: ${shown.map((one) => (one.endsWith('more') ? one : `\`${one}\``)).join(', ')}`;
+    });
+}
+
+export function cpuPages(): { readonly path: string; readonly text: string }[] {
+  const lines = [
+    '<!-- Generated from src/cpu/isa by `npm run docs`. Do not edit. -->',
+    '# Instructions',
+    '',
+    'What the processor implements, from the table that its decoder is generated from ([how the core works](cpu.md)).',
+    'Operands are written as in the opcode maps of the Intel SDM, volume 2, appendix A. `np`: no mandatory prefix;',
+    '`reg`, `mem`: register or memory operand only; `o32`, `o64`: 16- and 32-bit code, or 64-bit code only.',
+    'A form that is not here raises #UD if it is no instruction, or ends the run by name if it is one (see the end).',
+    '',
+    '## General purpose',
+    '',
+    ...tableOf(INTEGER_ROWS),
+    '',
+    '## System',
+    '',
+    ...tableOf(SYSTEM_ROWS),
+    '',
+    '## SSE and SSE2',
+    '',
+    ...tableOf(SSE_ROWS),
+    '',
+    '## Known and not implemented',
+    '',
+    'The run ends with the bytes and the address (`cpu.unimplemented`); nothing is skipped. With CR0.EM or CR0.TS set, x87',
+    'instructions raise #NM as they must, which is how kernels keep them out.',
+    '',
+    ...refused(),
+    '',
+    'VEX and EVEX encodings (AVX and later) raise #UD: CPUID does not offer them.',
+    '',
+  ];
+  return [{ path: 'docs/instructions.md', text: lines.join('\n') }];
+}

@@ -1,0 +1,23 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { cpuPages } from '../../scripts/docs/cpu-pages.ts';
+
+describe('docs/instructions.md', () => {
+  const [page] = cpuPages();
+
+  it('is what the opcode table says', () => {
+    // If this fails: npm run docs
+    expect(readFileSync(page!.path, 'utf8')).toBe(page!.text);
+  });
+
+  it('writes encodings as the manual does, and says what is refused', () => {
+    const { text } = page!;
+    expect(text).toMatch(/^\| ADD \| .*`01 \/r {2}Ev,Gv`.* \| CF PF AF ZF SF OF \| {2}\| LOCK \|$/m);
+    expect(text).toMatch(/^\| CPUID \| `0f a2` /m);
+    expect(text).toMatch(/^\| MOVDQA \| .*`66 0f 6f \/r {2}Vx,Wx`/m);
+    const [, refused] = text.split('## Known and not implemented');
+    expect(refused).toMatch(/^- x87: `d8/m);
+    expect(refused).toContain('- CRC32: ');
+    expect(refused).not.toContain('- ADD');
+  });
+});
