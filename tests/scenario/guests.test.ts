@@ -46,6 +46,13 @@ describe('the story', { timeout: TIMEOUT }, () => {
     // The other pointers of that driver are named too, with it or beside it.
     const said = report.findings.map((finding) => JSON.stringify(finding)).join('\n') + talk;
     for (const other of ['DCBAAP', 'CRCR', 'ERDP', 'ERST[0].base']) expect(said).toContain(other);
+    const next = /\n {2}next .*?(?=\n {2}\w)/s.exec(talk)?.[0] ?? '';
+    const checked = /\n {2}checked .*?(?=\n {2}\w)/s.exec(talk)?.[0].replaceAll(/\s+/g, ' ') ?? '';
+    for (const other of ['DMA-03: ERST[0].base', 'DMA-04: the Link TRB', 'CRCR', 'ERDP', 'DCBAAP']) {
+      expect(next).toContain(other);
+    }
+    expect(checked).toContain('ERST[0].base 0xffffff800032b000 BAD (virtual, pa 0x32b000)');
+    expect(checked).toContain('Link TRB of the command ring 0xffffff800032a000 BAD (virtual, pa 0x32a000)');
   });
 
   it('is told the same way twice', async () => {
