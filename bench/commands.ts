@@ -136,7 +136,7 @@ console.log(`controller alone: ${Math.round(median(rates))} commands/s, best rou
 console.log(`  target >= ${TARGET_PER_SECOND}: ${rate >= TARGET_PER_SECOND ? 'met' : 'MISSED'}`);
 
 const GUEST = 'guests/built/story-mended.elf';
-const COUNT = 100_000;
+const COUNT = 1_000_000;
 if (hasQemu()) {
   const short = { commandLine: 'noop-bench 1', xhci: true };
   const long = { commandLine: `noop-bench ${COUNT}`, xhci: true };
