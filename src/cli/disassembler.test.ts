@@ -42,3 +42,13 @@ IN:
     expect(disassemble(0n, new Uint8Array(0), 32)).toEqual([]);
   });
 });
+
+describe('64-bit immediates', () => {
+  it.each([
+    [[0x48, 0xb8, 0, 0, 0, 0, 0x80, 0xff, 0xff, 0xff], '$0xffffff8000000000, %rax'],
+    [[0x48, 0xb8, 5, 0, 0, 0, 1, 0, 0, 0], '$0x100000005, %rax'],
+    [[0x48, 0xb8, 5, 0, 0, 0, 0, 0, 0, 0], '$5, %rax'],
+  ])('%j', (bytes, operands) => {
+    expect(createDisassembler()(0x1000n, Uint8Array.from(bytes), 64)[0]).toMatchObject({ operands });
+  });
+});

@@ -23,6 +23,9 @@ export function createDisassembler(): Disassembler {
     while (decoder.canDecode) {
       const start = decoder.position;
       const instruction = decoder.decode();
+      // iced-x86 1.21 takes a 64-bit immediate for a small one when only its low half is: it would print `$0`.
+      const wide = instruction.code === iced.Code.Mov_r64_imm64 && instruction.immediate64 > 9n;
+      formatter.smallHexNumbersInDecimal = !wide;
       const text = formatter.format(instruction);
       const [mnemonic, ...operands] = text.split(' ');
       instructions.push({
