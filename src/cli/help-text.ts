@@ -54,6 +54,7 @@ const QEMU = `dmascope qemu-system-x86_64 FLAGS...: the command line that you ha
   dmascope qemu-system-x86_64 -M q35 -kernel kernel.elf -device qemu-xhci -d guest_errors -trace 'usb_xhci_*'
   dmascope qemu-system-x86_64 -M q35 -kernel kernel.elf -dmascope report=report.json,personality=spec
 
+The serial port sends to stdout; nothing is received from stdin yet.
 A flag that is not supported is named and refused with exit 2; -help lists those that are. The controller behaves as
 QEMU's unless -dmascope personality=NAME says otherwise. The exit status is QEMU's: isa-debug-exit's value << 1 | 1,
 or 0. Where QEMU would go on for ever (a hang, a limit of -dmascope) it is 4.
