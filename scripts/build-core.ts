@@ -4,36 +4,24 @@
  *
  * DMASCOPE_CORE_WAT=1 leaves the text form (before optimisation) beside the binary.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
 import { decodeTablesSource } from '../src/cpu/isa/decode-source.ts';
 import { layoutSource, operationsSource } from '../src/cpu/isa/layout-source.ts';
-import { type ModuleOf, Operations } from '../src/cpu/isa/operations.ts';
+import { Operations } from '../src/cpu/isa/operations.ts';
 import { OPTIONS } from '../src/cpu/isa/row.ts';
 import { coldSource, hotSource } from '../src/cpu/isa/switch-source.ts';
 import { OPCODE_TABLE } from '../src/cpu/isa/table.ts';
 import * as uop from '../src/cpu/isa/uop.ts';
 import * as layout from '../src/cpu/layout.ts';
+import { CORE_FOLDER, exportsOfCore } from './core-exports.ts';
 import { optimizeCore } from './optimize-core.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const core = join(root, 'src/cpu/core');
-const generatedCore = join(core, 'generated');
+const generatedCore = join(CORE_FOLDER, 'generated');
 const generated = join(root, 'src/cpu/generated');
-
-/** Which core module exports a name. */
-function exportsOfCore(): ModuleOf {
-  const owners = new Map<string, string>();
-  for (const file of readdirSync(core).filter((name) => name.endsWith('.ts'))) {
-    const text = readFileSync(join(core, file), 'utf8');
-    for (const match of text.matchAll(/^export (?:declare )?(?:function|const|let) (\w+)/gm)) {
-      owners.set(match[1] ?? '', file.slice(0, -3));
-    }
-  }
-  return (name) => owners.get(name);
-}
 
 function generate(): void {
   mkdirSync(generatedCore, { recursive: true });
