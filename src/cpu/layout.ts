@@ -13,7 +13,7 @@ export const STATE = 0x1000;
 export const STATE_SIZE = 0x1000;
 
 /** rax rcx rdx rbx rsp rbp rsi rdi r8..r15, 8 bytes each; slot 16 always reads 0; 17.. are the decoder's temporaries. */
-export const GPR = STATE;
+export const GPR = STATE + 0x000;
 export const GPR_ZERO = GPR + 16 * 8;
 export const GPR_TEMP = GPR + 17 * 8;
 export const RAX = GPR + 0 * 8;

@@ -5,9 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { OPCODE_TABLE } from '../../src/cpu/isa/table.ts';
 import { AT, LongModeMachine } from '../../src/cpu/testing/test-machine.ts';
 
-const OBJDUMP = 'objdump';
 const PROGRAMS = ['/bin/bash', '/lib/x86_64-linux-gnu/libc.so.6'].filter((path) => existsSync(path));
-const missing = spawnSync(OBJDUMP, ['--version']).status !== 0 || PROGRAMS.length === 0;
+const missing = spawnSync('objdump', ['--version']).status !== 0 || PROGRAMS.length === 0;
 const MIB = 1024 * 1024;
 
 /** objdump's names for what the table names after the operand size, or files under NOP. */
@@ -32,7 +31,7 @@ interface Instruction {
 
 /** Every different encoding in a program that the core claims to implement; and how many others there are. */
 function instructionsOf(path: string): { readonly known: Instruction[]; readonly others: number } {
-  const { stdout } = spawnSync(OBJDUMP, ['-d', '-w', '-M', 'intel', path], {
+  const { stdout } = spawnSync('objdump', ['-d', '-w', '-M', 'intel', path], {
     encoding: 'latin1',
     maxBuffer: 512 * MIB,
   });
