@@ -48,6 +48,10 @@ export function describeOutcome(outcome: Outcome, session: Session): Omit<Ending
     case 'triple-fault':
       return { kind: 'crashed', text: `the guest crashed: triple fault at ${where(outcome.pc)}` };
     case 'unimplemented': {
+      if (inRealMode(session)) {
+        const text = `dmascope does not implement real mode, which the guest entered at ${where(outcome.pc)}`;
+        return { kind: 'unimplemented', text };
+      }
       const { name, bytes } = nameInstruction(outcome.pc, outcome.bytes, session.registers().bits);
       const text = `dmascope does not implement ${name} at ${where(outcome.pc)} (bytes ${bytes})`;
       return { kind: 'unimplemented', text };
@@ -79,4 +83,10 @@ function describeExit(outcome: Extract<Outcome, { kind: 'exited' }>): string {
     case 'reset':
       return 'the guest reset the machine';
   }
+}
+
+/** CR0.PE is clear. */
+function inRealMode(session: Session): boolean {
+  const { cr } = session.registers();
+  return (cr.cr0 & 1n) === 0n;
 }

@@ -62,6 +62,13 @@ describe('how a run ends', () => {
     expect(machine.run(LIMIT)).toEqual({ kind: 'triple-fault', pc: 0x10_0020n });
   });
 
+  it('at the first instruction in real mode, which is not implemented: rather no step than a wrong one', () => {
+    // mov eax, cr0; and al, 0xfe; mov cr0, eax; inc eax
+    const { machine } = loadedBoard(tinyKernel([0x0f, 0x20, 0xc0, 0x24, 0xfe, 0x0f, 0x22, 0xc0, 0x40]));
+    expect(machine.run(LIMIT)).toMatchObject({ kind: 'unimplemented', pc: 0x10_0028n });
+    expect(machine.processor.instructions).toBe(3);
+  });
+
   it('by a reset request, because there is no firmware to come back to', () => {
     // mov al, 0xfe; out 0x64, al; jmp $
     const { machine } = loadedBoard(tinyKernel([0xb0, 0xfe, 0xe6, 0x64, 0xeb, 0xfe]));

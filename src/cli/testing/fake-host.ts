@@ -117,7 +117,7 @@ export class FakeSession {
   }
 
   registers(): RegisterView {
-    return { bits: 64 } as RegisterView;
+    return { bits: 64, cr: { cr0: 1n } } as RegisterView;
   }
 
   describeCode(pc: bigint): string {

@@ -3,7 +3,7 @@
 
 import {
   BLOCK_BACKING, BLOCK_BACKING2, BLOCK_BYTES, BLOCK_COUNT, BLOCK_HEADER, BLOCK_INSTRUCTIONS_MAX, BLOCK_KEY, BLOCK_MODE,
-  BLOCK_ORIGIN, BLOCK_RIP, CONTINUE_AT_RIP, DEBUG_REGISTERS, EFLAGS, EVENTS, EXIT_BUDGET, EXIT_REASON, EXIT_TO_HOST,
+  BLOCK_ORIGIN, BLOCK_RIP, CONTINUE_AT_RIP, CR0, DEBUG_REGISTERS, EFLAGS, EVENTS, EXIT_BUDGET, EXIT_REASON, EXIT_TO_HOST,
   EXIT_UNIMPLEMENTED, FAULTED, INTERRUPT_SHADOW, LEAVE_BLOCK, MODE, MODE_CODE_64, MODE_CODE_SIZE_MASK, OP_END, OP_LEAVE,
   RIP, SCRATCH_CODE, SEG_CS, TRACE_BLOCKS, TRACK_WRITERS, UOP_DISP, UOP_INDEX_IN_BLOCK, UOP_LENGTH, UOP_OFFSET, UOP_OP,
   UOP_PLAIN, UOP_SITE, UOP_SIZE,
@@ -18,9 +18,9 @@ import { fetchPointer, inScratch } from './mmu';
 import { restorePatched } from './operands';
 import {
   BRANCHED, currentBlock, LEFT_AFTER, LEFT_BEFORE, leaveCode, leaveUop, remaining, ripOf, setCurrentBlock, setRemaining,
-  startChaining, stopChaining,
+  repeated, startChaining, stopChaining,
 } from './run-state';
-import { currentUop, DB, faultPending, FLAG_TF, raise, segmentBase } from './state';
+import { CR0_PE, currentUop, DB, faultPending, FLAG_TF, raise, segmentBase } from './state';
 
 /** Budget of the run in progress. */
 let budget: i32 = 0;
@@ -40,11 +40,14 @@ export function run(instructions: i32): i32 {
   return reason;
 }
 
-/** Instructions executed so far in this run; inside a host callback the running one is not counted. */
+/**
+ * Instructions executed so far in this run; inside a host callback the running one is not counted, but the completed
+ * iterations of a REP are, so that time goes on between its accesses to a device.
+ */
 export function executed(): i32 {
   if (!running) return budget - remaining;
   const left = load<u32>(currentBlock, BLOCK_COUNT) - <u32>load<u8>(currentUop, UOP_INDEX_IN_BLOCK);
-  return budget - remaining - <i32>left;
+  return budget - remaining - <i32>left + repeated;
 }
 
 /** RIP of the running instruction, or of the next one. */
@@ -60,6 +63,8 @@ function runOnce(): i32 {
     if (reason >= 0) return reason;
   }
   if (remaining <= 0) return EXIT_BUDGET;
+  // Real mode is not implemented: rather no step than a wrong one.
+  if (!(load<u64>(CR0) & CR0_PE)) return EXIT_UNIMPLEMENTED;
   setCurrentBlock(0);
   const rip = load<u64>(RIP);
   let block = lookupBlock(rip);

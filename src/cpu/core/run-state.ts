@@ -27,6 +27,14 @@ export let chainKey: u32 = NO_CHAIN;
 /** Bumped when a linear address may lead to other code than before; 22 bits are used, from 1. */
 export let generation: u32 = 1;
 
+/** Iterations that the REP instruction in progress has completed and not yet charged to the budget. */
+export let repeated: i32 = 0;
+
+@inline
+export function setRepeated(count: i32): void {
+  repeated = count;
+}
+
 export let leaveCode: i32 = 0;
 export let leaveUop: u32 = 0;
 

@@ -6,6 +6,7 @@ import { addressMask, finishModify, linear, modifyAt, readAt } from './operands'
 import { setCurrentUop } from './state';
 import { destinationAddress, endRepeat, faultInRepeat, isRepeated, iterationsAllowed, setIndex, stepOf } from './strings';
 import { portAllowed } from './system';
+import { setRepeated } from './run-state';
 
 /** One element in; the store is checked before the port is read. */
 function inOne<T>(u: u32, mask: u64, port: u32): bool {
@@ -43,6 +44,7 @@ function repeatPort<T>(u: u32, input: bool): i32 {
     if (!(input ? inOne<T>(u, mask, port) : outOne<T>(u, mask, port))) return faultInRepeat(done);
     count--;
     done++;
+    setRepeated(<i32>done);
     setIndex(RCX, mask, count);
   }
   return endRepeat(u, done, count != 0);

@@ -8,7 +8,7 @@ import {
 import { FLAGS_SUB, setFlags } from './flags';
 import { inScratch, noteStoreRange, storePointer } from './mmu';
 import { addressMask, linear, readAt, setReg, signed, writeAt } from './operands';
-import { remaining, ripOf, setRemaining } from './run-state';
+import { remaining, ripOf, setRemaining, setRepeated } from './run-state';
 import { FLAG_DF, FLAG_TF, faultPending } from './state';
 
 const REPEAT: u32 = FORM_REP | FORM_REPNE;
@@ -40,6 +40,7 @@ export function stepOf<T>(): u64 {
  * Ends a repeated instruction after `done` iterations: pays for them, and stays on the instruction if `left`.
  */
 export function endRepeat(u: u32, done: u64, left: bool): i32 {
+  setRepeated(0);
   if (done > 1) setRemaining(remaining - <i32>(done - 1));
   if (!left) return NEXT;
   store<u64>(RIP, ripOf(u));
@@ -48,6 +49,7 @@ export function endRepeat(u: u32, done: u64, left: bool): i32 {
 
 /** A fault after `done` complete iterations. */
 export function faultInRepeat(done: u64): i32 {
+  setRepeated(0);
   setRemaining(remaining - <i32>min<u64>(done, <u64>remaining));
   return FAULTED;
 }
@@ -111,6 +113,7 @@ export function movs<T>(u: u32): i32 {
     }
     count -= n;
     done += n;
+    setRepeated(<i32>done);
     setIndex(RCX, mask, count);
   }
   return endRepeat(u, done, count != 0);
@@ -157,6 +160,7 @@ export function stos<T>(u: u32): i32 {
     }
     count -= n;
     done += n;
+    setRepeated(<i32>done);
     setIndex(RCX, mask, count);
   }
   return endRepeat(u, done, count != 0);
@@ -198,6 +202,7 @@ export function lods<T>(u: u32): i32 {
     if (!loadOne<T>(u, mask)) return faultInRepeat(done);
     count--;
     done++;
+    setRepeated(<i32>done);
     setIndex(RCX, mask, count);
   }
   return endRepeat(u, done, count != 0);
@@ -252,6 +257,7 @@ function compareLoop<T>(u: u32, scan: bool): i32 {
     going = equal == wanted;
     count--;
     done++;
+    setRepeated(<i32>done);
     setIndex(RCX, mask, count);
   }
   return endRepeat(u, done, count != 0 && going);
