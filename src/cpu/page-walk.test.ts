@@ -25,7 +25,7 @@ describe('walkPageTables', () => {
       CONTROLS,
       memory({
         [0x1000 + 256 * 8]: 0x2000n | P | W | U,
-        [0x2000]: 0x3000n | P | W | U,
+        8192: 0x3000n | P | W | U,
         [0x3000 + 2 * 8]: 0x4000n | P | W,
         [0x4000 + 5 * 8]: 0x12_3000n | P | U | NX,
       }),

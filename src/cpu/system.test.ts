@@ -67,7 +67,7 @@ describe('CPUID', () => {
   });
 
   it('shows OSXSAVE only as CR4 has it, and several processors when there are', () => {
-    const model = CPUID_MODELS['qemu64']!;
+    const model = CPUID_MODELS.qemu64!;
     const leaf1 = cpuidEntries(model, 4).find((entry) => entry.leaf === 1)!;
     expect(leaf1.ebx).toBe(0x0004_0800);
     expect(leaf1.edx & (1 << 28)).not.toBe(0);
