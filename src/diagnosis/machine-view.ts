@@ -1,9 +1,10 @@
 /** The diagnosis's questions, answered by a real machine and the symbols of its image. */
-import type { Gpa, Gva } from '../base/address.ts';
+import type { BusAddress, Gpa, Gva } from '../base/address.ts';
 import { gpa, gva } from '../base/address.ts';
 import { type PagingControls, type PagingMode, walkPageTables } from '../cpu/page-walk.ts';
 import type { RegisterView } from '../cpu/types.ts';
 import type { Machine } from '../machine/machine.ts';
+import { describeAddress } from '../memory/lookup.ts';
 import type { SymbolTable } from '../symbols/symbol-table.ts';
 import { unwind } from '../symbols/unwind.ts';
 import type { Frame, GuestView, PageWalk, PhysicalTarget, Site, SourceLocation, SymbolAddress } from './guest-view.ts';
@@ -115,14 +116,7 @@ export class MachineView implements GuestView {
   }
 
   describePhysical(address: Gpa): PhysicalTarget {
-    const { view } = this.#machine.addressSpace;
-    const range = view.find(address);
-    if (range === undefined) {
-      const { below, above } = view.neighbours(address);
-      return { kind: 'nothing', below: below?.neighbour(), above: above?.neighbour() };
-    }
-    const { region, kind, start, last } = range.neighbour();
-    return { kind: kind === 'ram' ? 'ram' : kind === 'rom' || kind === 'romd' ? 'rom' : 'mmio', region, start, last };
+    return describeAddress(this.#machine.addressSpace, address as number as BusAddress);
   }
 
   symbolAt(address: Gva): SymbolAddress | undefined {

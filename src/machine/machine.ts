@@ -5,6 +5,7 @@ import type { StateRegistry } from '../base/state.ts';
 import type { TraceBus } from '../base/trace.ts';
 import type { ProcessorLike } from '../cpu/types.ts';
 import { type AddressSpace, DmaView } from '../memory/index.ts';
+import { peek } from '../memory/lookup.ts';
 import type { PciBus } from '../pci/bus.ts';
 import { loadImage } from './loaders/image.ts';
 import type { LoadError, LoadOptions, LoadPlan, LoadSegment, MemoryMapEntry } from './loaders/load-plan.ts';
@@ -81,12 +82,8 @@ export class Machine {
     this.#parts.receiveSerial(bytes);
   }
 
-  /** A debugger's read of RAM or ROM: no side effects; `undefined` unless all bytes stand in one region. */
+  /** A debugger's read: no side effects; `undefined` unless all bytes are RAM or ROM. */
   readRam(address: Gpa, size: number): Uint8Array | undefined {
-    const range = this.addressSpace.view.find(address);
-    const backing = range?.readBacking;
-    if (range === undefined || backing === undefined || address + size > range.end) return undefined;
-    const offset = address + range.offsetDelta;
-    return backing.slice(offset, offset + size);
+    return peek(this.addressSpace, address as number as BusAddress, size);
   }
 }
