@@ -77,8 +77,8 @@ function hotFunction(hot: HotCase): string {
 }
 
 /** A case `break`s to the branch of a fused pair; everything else goes on or returns. */
-function hotCase(hot: HotCase): string {
-  const call = isInline(hot) ? hotExpression(hot) : `run${hot.number}(u)`;
+function hotCase(hot: HotCase, inline: boolean): string {
+  const call = inline ? hotExpression(hot) : `run${hot.number}(u)`;
   const start = `      case ${hot.number}:`;
   const goOn = 'u += UOP_SIZE; continue;';
   if (hot.variant === 'quiet') return `${start} ${call}; ${goOn}`;
@@ -92,8 +92,10 @@ function hotCase(hot: HotCase): string {
   return `${start} if (${call}) { ${goOn} } leaveFaulted(u); return;`;
 }
 
-/** `execute`: the interpreter's loop over µops. */
-export function hotSource(operations: Operations, moduleOf: ModuleOf): string {
+/**
+ * `execute`: the interpreter's loop over µops. `small`: every case is a call, which builds much faster and runs slower.
+ */
+export function hotSource(operations: Operations, moduleOf: ModuleOf, small = false): string {
   const names = new Set<string>(operations.hot.map(hotName));
   for (const name of constantsOf(operations.hot)) names.add(name);
   for (const { form } of operations.hot) if (form !== 'N') names.add(`FORM_${form}`);
@@ -111,7 +113,7 @@ import { LEFT_BEFORE } from '../operands';
 ${imports(names, moduleOf)}
 
 ${operations.hot
-  .filter((hot) => !isInline(hot))
+  .filter((hot) => small || !isInline(hot))
   .map(hotFunction)
   .join('\n')}
 
@@ -131,7 +133,7 @@ export function execute(first: u32): void {
     switch (operation) {
       case ${FIXED_OPERATIONS.LEAVE}: setLeave(LEFT_BEFORE); setLeaveUop(u); return;
       case ${FIXED_OPERATIONS.END}: next = endBlock(u); if (next) { u = next; continue; } setLeaveUop(u); return;
-${operations.hot.map(hotCase).join('\n')}
+${operations.hot.map((hot) => hotCase(hot, !small && isInline(hot))).join('\n')}
       default: {
         next = executeCold(u, operation);
         if (next) { u = next; continue; }
