@@ -3,7 +3,7 @@
  * WebAssembly, and writes it as base64 to src/cpu/generated/core-binary.ts.
  *
  * DMASCOPE_CORE_WAT=1 leaves the text form (before optimisation) beside the binary. DMASCOPE_CORE_FAST=1 leaves the
- * optimiser out: a build in a third of the time, for work on the core; it runs several times slower.
+ * optimiser out, for work on the core: a build in seconds that runs several times slower.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -21,7 +21,7 @@ import { CORE_FOLDER, exportsOfCore } from './core-exports.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const generatedCore = join(CORE_FOLDER, 'generated');
-/** For work on the core: no optimiser, and nothing of the loop inline. */
+/** For work on the core: no optimiser, so nothing of the loop is inline. */
 const FAST = process.env.DMASCOPE_CORE_FAST === '1';
 const generated = join(root, 'src/cpu/generated');
 
@@ -36,7 +36,7 @@ function generate(): void {
   const operations = new Operations(moduleOf, OPCODE_TABLE);
   write('operations.ts', operationsSource(operations));
   write('decode-tables.ts', decodeTablesSource(operations));
-  write('hot.ts', hotSource(operations, moduleOf, FAST));
+  write('hot.ts', hotSource(operations, moduleOf));
   write('cold.ts', coldSource(operations, moduleOf));
   if (operations.missing.size > 0) {
     console.warn(`build-core: not implemented (refused by name): ${[...operations.missing].sort().join(' ')}`);
@@ -64,9 +64,11 @@ async function compile(): Promise<Uint8Array> {
     '--enable',
     'simd,bulk-memory,sign-extension,mutable-globals,nontrapping-f2i',
     '-O0',
+    // The names of functions, which the optimiser goes by.
+    '--debug',
   ];
   if (process.env.DMASCOPE_CORE_WAT === '1')
-    args.push('--textFile', relative(process.cwd(), join(generated, 'core.wat')), '--debug');
+    args.push('--textFile', relative(process.cwd(), join(generated, 'core.wat')));
   const { error, stderr } = await asc.main(args);
   const messages = stderr.toString();
   if (messages !== '') process.stderr.write(messages);

@@ -41,8 +41,9 @@ function hotExpression(hot: HotCase): string {
 }
 
 /**
- * Cases without memory are part of the loop. The others are functions of their own: one function of everything takes
- * minutes to optimise, and runs no faster.
+ * Cases without memory become part of the loop. The others stay functions of their own: one function of everything takes
+ * minutes to optimise, and runs no faster. The inlining itself is left to scripts/optimize-core.ts, which knows the cases by
+ * the names of their functions: the AssemblyScript compiler takes a minute over it.
  */
 function isInline({ handler, form, type }: HotCase): boolean {
   if (INLINE_MEMORY.has(`${handler.hotCall}.${form}.${type}`)) return true;
@@ -69,16 +70,20 @@ const INLINE_MEMORY = new Set([
 
 const HOT_RESULTS = { next: 'void', check: 'bool', branch: 'u32' } as const;
 
+function hotCaseName(hot: HotCase): string {
+  return `${isInline(hot) ? 'inline' : 'run'}${hot.number}`;
+}
+
 function hotFunction(hot: HotCase): string {
   const kind = HOT_RESULTS[hot.handler.hotKind];
   const result =
     hot.variant === undefined ? kind : hot.variant === 'quiet' ? 'void' : hot.form.includes('M') ? 'i32' : 'bool';
-  return `function run${hot.number}(u: u32): ${result} {\n  ${result === 'void' ? '' : 'return '}${hotExpression(hot)};\n}`;
+  return `function ${hotCaseName(hot)}(u: u32): ${result} {\n  ${result === 'void' ? '' : 'return '}${hotExpression(hot)};\n}`;
 }
 
 /** A case `break`s to the branch of a fused pair; everything else goes on or returns. */
-function hotCase(hot: HotCase, inline: boolean): string {
-  const call = inline ? hotExpression(hot) : `run${hot.number}(u)`;
+function hotCase(hot: HotCase): string {
+  const call = `${hotCaseName(hot)}(u)`;
   const start = `      case ${hot.number}:`;
   const goOn = 'u += UOP_SIZE; continue;';
   if (hot.variant === 'quiet') return `${start} ${call}; ${goOn}`;
@@ -92,10 +97,8 @@ function hotCase(hot: HotCase, inline: boolean): string {
   return `${start} if (${call}) { ${goOn} } leaveFaulted(u); return;`;
 }
 
-/**
- * `execute`: the interpreter's loop over µops. `small`: every case is a call, which builds much faster and runs slower.
- */
-export function hotSource(operations: Operations, moduleOf: ModuleOf, small = false): string {
+/** `execute`: the interpreter's loop over µops. */
+export function hotSource(operations: Operations, moduleOf: ModuleOf): string {
   const names = new Set<string>(operations.hot.map(hotName));
   for (const name of constantsOf(operations.hot)) names.add(name);
   for (const { form } of operations.hot) if (form !== 'N') names.add(`FORM_${form}`);
@@ -112,10 +115,7 @@ import { executeCold } from './cold';
 import { LEFT_BEFORE } from '../operands';
 ${imports(names, moduleOf)}
 
-${operations.hot
-  .filter((hot) => small || !isInline(hot))
-  .map(hotFunction)
-  .join('\n')}
+${operations.hot.map(hotFunction).join('\n')}
 
 function leaveFaulted(u: u32): void {
   setLeave(FAULTED);
@@ -133,7 +133,7 @@ export function execute(first: u32): void {
     switch (operation) {
       case ${FIXED_OPERATIONS.LEAVE}: setLeave(LEFT_BEFORE); setLeaveUop(u); return;
       case ${FIXED_OPERATIONS.END}: next = endBlock(u); if (next) { u = next; continue; } setLeaveUop(u); return;
-${operations.hot.map((hot) => hotCase(hot, !small && isInline(hot))).join('\n')}
+${operations.hot.map(hotCase).join('\n')}
       default: {
         next = executeCold(u, operation);
         if (next) { u = next; continue; }
