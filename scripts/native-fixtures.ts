@@ -13,13 +13,15 @@ import {
   Random,
   stateOf,
 } from '../src/cpu/testing/instruction-cases.ts';
-import { COMPARED_ROWS, encode } from '../src/cpu/testing/instruction-generator.ts';
+import { COMPARED_ROWS, encode, usesX87 } from '../src/cpu/testing/instruction-generator.ts';
+import { fromFxImage, fxImage } from '../src/cpu/testing/x87-cases.ts';
 
 const perRow = Number(process.argv[2] ?? 3);
 const firstSeed = Number(process.argv[3] ?? 1);
 const CODE_BYTES = 48;
 const AT = { xmm: 144, length: 400, vector: 404, code: 408, data: 408 + CODE_BYTES };
-const CASE_BYTES = AT.data + CASE_DATA_BYTES;
+const X87_AT = AT.data + CASE_DATA_BYTES;
+const CASE_BYTES = X87_AT + 512;
 
 function write(view: DataView, state: CaseState, code: readonly number[]): void {
   for (const [index, value] of state.gpr.entries()) view.setBigUint64(index * 8, BigInt.asUintN(64, value), true);
@@ -29,6 +31,7 @@ function write(view: DataView, state: CaseState, code: readonly number[]): void 
   view.setUint32(AT.length, code.length, true);
   for (const [index, byte] of code.entries()) view.setUint8(AT.code + index, byte);
   for (const [index, value] of state.memory.entries()) view.setBigUint64(AT.data + index * 8, value, true);
+  for (const [index, value] of fxImage(state.x87).entries()) view.setBigUint64(X87_AT + index * 8, value, true);
 }
 
 function changes(view: DataView, at: number, before: readonly bigint[]): (readonly [number, string])[] {
@@ -38,11 +41,20 @@ function changes(view: DataView, at: number, before: readonly bigint[]): (readon
   });
 }
 
+function x87Result(view: DataView, before: CaseState): NonNullable<NativeCase['x87']> {
+  const image = Array.from({ length: 64 }, (_, index) => view.getBigUint64(X87_AT + index * 8, true));
+  const { control, status, tags, registers } = fromFxImage(image);
+  const changed = registers.flatMap((value, index) =>
+    value === before.x87.registers[index] ? [] : [[index, value.toString(16)] as const],
+  );
+  return { control, status, tags, registers: changed };
+}
+
 const cases = COMPARED_ROWS.flatMap((row, number) =>
   Array.from({ length: perRow }, (_, repeat) => {
     const seed = firstSeed + number * perRow + repeat;
     const { code, set } = encode(row, new Random(seed ^ 0x5555_5555));
-    const state = stateOf(seed);
+    const state = stateOf(seed, usesX87(row));
     for (const [register, value] of set) state.gpr[register] = value;
     return { row, seed, code, set, state };
   }),
@@ -73,6 +85,7 @@ const fixtures = cases.map(({ row, seed, code, set, state }, index): NativeCase 
     gpr: changes(view, 0, state.gpr),
     xmm: changes(view, AT.xmm, state.xmm),
     memory: changes(view, AT.data, state.memory),
+    ...(usesX87(row) ? { x87: x87Result(view, state) } : {}),
   };
 });
 writeFileSync('src/cpu/fixtures/native.json', `[\n${fixtures.map((one) => JSON.stringify(one)).join(',\n')}\n]\n`);

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import * as layout from './layout.ts';
 import { CASE_CODE, CASE_DATA, type NativeCase, stateOf } from './testing/instruction-cases.ts';
 import { AT, LongModeMachine } from './testing/test-machine.ts';
+import { setX87, x87Changes } from './testing/x87-state.ts';
 
 const cases = JSON.parse(
   readFileSync(new URL('./fixtures/native.json', import.meta.url), 'utf8'),
@@ -32,13 +33,14 @@ const core = machine.processor.core;
 const memory = new DataView(core.bytes.buffer);
 
 function prepare(one: NativeCase) {
-  const state = stateOf(one.seed);
+  const state = stateOf(one.seed, one.x87 !== undefined);
   for (const [register, value] of one.set ?? []) state.gpr[register] = BigInt(`0x${value}`);
   machine.write(CASE_CODE, Uint8Array.from(Buffer.from(`${one.code}f4`, 'hex')));
   for (const [index, value] of state.memory.entries()) machine.setU64(CASE_DATA + index * 8, value);
   for (const [index, value] of state.gpr.entries()) memory.setBigUint64(layout.GPR + index * 8, value, true);
   for (const [index, value] of state.xmm.entries()) memory.setBigUint64(layout.XMM + index * 8, value, true);
   memory.setUint32(layout.MXCSR, state.mxcsr, true);
+  setX87(core, state.x87);
   core.exports.setFlags(state.flags);
   memory.setBigUint64(layout.RIP, BigInt(CASE_CODE), true);
   memory.setUint32(layout.HALTED, 0, true);
@@ -83,13 +85,15 @@ function run(one: NativeCase) {
       const value = machine.u64(CASE_DATA + index * 8);
       return value === old ? [] : [[index, value.toString(16)] as const];
     }),
+    ...(one.x87 ? { x87: x87Changes(core, before.x87) } : {}),
   };
 }
 
 function expected(one: NativeCase) {
   if (one.vector !== -1) return { vector: one.vector };
   const { vector, mxcsr, gpr, xmm, memory: words } = one;
-  return { vector, flags: one.flags & comparedFlags(one), mxcsr, gpr, xmm, memory: words };
+  const x87 = one.x87 ? { x87: one.x87 } : {};
+  return { vector, flags: one.flags & comparedFlags(one), mxcsr, gpr, xmm, memory: words, ...x87 };
 }
 
 describe('instructions do what a real processor did', () => {

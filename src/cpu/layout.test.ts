@@ -30,7 +30,7 @@ const STATE_PARTS: readonly (readonly [string, number, number])[] = [
   ['index', layout.CPU_INDEX, 4],
   ['xmm', layout.XMM, 16 * 16],
   ['mxcsr', layout.MXCSR, 8],
-  ['x87', layout.X87, 0xa0],
+  ['x87', layout.X87, 0xb0],
   ['scratch', layout.SCRATCH, 64],
   ['scratch for read-modify-write', layout.SCRATCH_RMW, 64],
   ['scratch for code', layout.SCRATCH_CODE, 64],

@@ -129,14 +129,23 @@ export const CPU_INDEX = STATE + 0x3e0;
 export const XMM = STATE + 0x400;
 export const MXCSR = STATE + 0x500;
 export const MXCSR_MASK = STATE + 0x504;
-/** x87: eight 16-byte slots (10 bytes used), then control, status, tag words and the last pointers. */
+/**
+ * x87: eight 16-byte slots (10 bytes used, the others 0), then control, status, tags and the last pointers. The slots are
+ * the physical registers R0-R7, which are mm0-7: ST(i) is slot (TOP + i) mod 8, TOP being bits 13-11 of the status word.
+ */
 export const X87 = STATE + 0x510;
 export const X87_CONTROL = STATE + 0x590;
 export const X87_STATUS = STATE + 0x594;
+/** A bit per physical register, set when it is not empty (the abridged form of FXSAVE, u32). */
 export const X87_TAG = STATE + 0x598;
+/** 11 bits: the low bits of the first opcode byte in 10-8, ModRM in 7-0 (u32). */
 export const X87_LAST_OPCODE = STATE + 0x59c;
 export const X87_LAST_IP = STATE + 0x5a0;
 export const X87_LAST_DATA = STATE + 0x5a8;
+/** Selectors of the last pointers (u32 each), and 1 while IGNNE# is asserted (u32). */
+export const X87_LAST_CS = STATE + 0x5b0;
+export const X87_LAST_DS = STATE + 0x5b4;
+export const X87_IGNORE_ERROR = STATE + 0x5b8;
 
 /** Bytes of a read that is no direct pointer (MMIO, page split), and of a read-modify-write of one. */
 export const SCRATCH = STATE + 0x800;

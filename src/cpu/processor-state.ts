@@ -39,7 +39,7 @@ const PARTS: Readonly<Record<string, readonly [number, number]>> = {
   debug: [DEBUG_REGISTERS, CPU_INDEX - DEBUG_REGISTERS],
   xmm: [XMM, MXCSR - XMM],
   mxcsr: [MXCSR, 8],
-  x87: [X87, 0xa0],
+  x87: [X87, 0xb0],
 };
 
 export class ProcessorState implements StateSource {

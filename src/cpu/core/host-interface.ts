@@ -42,7 +42,8 @@ export function resetActive(): void {
   store<u32>(MXCSR, 0x1f80);
   store<u32>(MXCSR_MASK, 0xffff);
   store<u32>(X87_CONTROL, 0x40);
-  store<u32>(X87_TAG, 0x5555);
+  // Tags of zero (5555h): no register is empty.
+  store<u32>(X87_TAG, 0xff);
   updateMode();
   codeMappingChanged();
 }

@@ -38,14 +38,6 @@ function vectorBytes(): u32 {
   return (load<u32>(MODE) & MODE_CODE_SIZE_MASK) == MODE_CODE_64 ? 256 : 128;
 }
 
-/** The abridged tag: one bit a register, set when it is not empty (tag word 3). */
-function abridgedTag(): u32 {
-  const tags = load<u32>(X87_TAG);
-  let short: u32 = 0;
-  for (let i: u32 = 0; i < 8; i++) if (((tags >> (i * 2)) & 3) != 3) short |= 1 << i;
-  return short;
-}
-
 export function fxsave(u: u32): i32 {
   const address = effective(u, 512);
   if (address & 15) {
@@ -56,7 +48,7 @@ export function fxsave(u: u32): i32 {
   memory.fill(IMAGE, 0, IMAGE_BYTES);
   store<u16>(IMAGE, <u16>load<u32>(X87_CONTROL));
   store<u16>(IMAGE, <u16>load<u32>(X87_STATUS), 2);
-  store<u8>(IMAGE, <u8>abridgedTag(), 4);
+  store<u8>(IMAGE, <u8>load<u32>(X87_TAG), 4);
   store<u16>(IMAGE, <u16>load<u32>(X87_LAST_OPCODE), 6);
   const wide = (load<u8>(u, UOP_FORM) & FORM_SIZE) == 3;
   if (wide) {
@@ -94,10 +86,7 @@ export function fxrstor(u: u32): i32 {
   if (cr4() & CR4_OSFXSR && !setMxcsr(load<u32>(IMAGE, 24))) return FAULTED;
   store<u32>(X87_CONTROL, load<u16>(IMAGE));
   store<u32>(X87_STATUS, load<u16>(IMAGE, 2));
-  const short = <u32>load<u8>(IMAGE, 4);
-  let tags: u32 = 0;
-  for (let i: u32 = 0; i < 8; i++) if (!(short & (1 << i))) tags |= 3 << (i * 2);
-  store<u32>(X87_TAG, tags);
+  store<u32>(X87_TAG, load<u8>(IMAGE, 4));
   store<u32>(X87_LAST_OPCODE, load<u16>(IMAGE, 6));
   const wide = (load<u8>(u, UOP_FORM) & FORM_SIZE) == 3;
   store<u64>(X87_LAST_IP, wide ? load<u64>(IMAGE, 8) : <u64>load<u32>(IMAGE, 8));

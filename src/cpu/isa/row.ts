@@ -57,6 +57,10 @@ export const OPTIONS = {
   x87: 256,
   /** A privileged instruction (for the list in the docs; the handler checks). */
   priv: 512,
+  /** MMX registers: #UD or #NM when CR0 says so. */
+  mmx: 1024,
+  /** A real processor's result may differ by one unit in the last place. */
+  near: 2048,
 } as const;
 
 function flagMask(letters: string): number {

@@ -1,4 +1,5 @@
 /** Processor states for single-instruction tests: the same seed gives the same registers and memory, for ever. */
+import { X87_PLAIN, type X87State, x87Memory, x87Of } from './x87-cases.ts';
 
 /** Guest addresses that the cases use; the native runner maps the same ones. */
 export const CASE_CODE = 0x4_0000;
@@ -99,10 +100,14 @@ export interface CaseState {
   readonly xmm: bigint[];
   /** {@link CASE_DATA_BYTES} at {@link CASE_DATA}, as 64-bit words. */
   readonly memory: bigint[];
+  readonly x87: X87State;
 }
 
-/** The state of a seed. rbx, rsp, rsi and rdi point into the data. */
-export function stateOf(seed: number): CaseState {
+/**
+ * The state of a seed. rbx, rsp, rsi and rdi point into the data. With `x87` the x87 registers, and memory from rbx on,
+ * hold values that matter to it; without, they are as FNINIT leaves them.
+ */
+export function stateOf(seed: number, x87 = false): CaseState {
   const random = new Random(seed);
   const gpr = Array.from({ length: 16 }, () => random.integer());
   gpr[3] = BigInt(CASE_DATA + 0x80);
@@ -117,7 +122,10 @@ export function stateOf(seed: number): CaseState {
   const memory = Array.from({ length: CASE_DATA_BYTES / 8 }, () =>
     random.below(2) === 0 ? random.floating() : random.integer(),
   );
-  return { gpr, flags, mxcsr, xmm, memory };
+  if (!x87) return { gpr, flags, mxcsr, xmm, memory, x87: X87_PLAIN };
+  const second = new Random(seed ^ 0x7654_3210);
+  x87Memory(second, memory, 16);
+  return { gpr, flags, mxcsr, xmm, memory, x87: x87Of(second) };
 }
 
 /** What a fixture file holds for one instruction. Numbers are hexadecimal text. */
@@ -138,4 +146,11 @@ export interface NativeCase {
   readonly gpr: readonly (readonly [number, string])[];
   readonly xmm: readonly (readonly [number, string])[];
   readonly memory: readonly (readonly [number, string])[];
+  /** For instructions that use it: control and status word, abridged tags, and which words of ST0-ST7 changed. */
+  readonly x87?: {
+    readonly control: number;
+    readonly status: number;
+    readonly tags: number;
+    readonly registers: readonly (readonly [number, string])[];
+  };
 }

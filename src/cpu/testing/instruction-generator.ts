@@ -9,9 +9,12 @@ import { CASE_DATA, type Random } from './instruction-cases.ts';
 const LEFT_OUT =
   /^(sys_|jcc|call|jmp|ret$|loop|jrcxz|unimplemented|ud$|bound|fwait|clflush|popf|pushf|push_segment|ins$|outs$|mov_from_segment|nop|fxsave|fxrstor)/;
 
-export const COMPARED_ROWS = OPCODE_TABLE.filter(
-  (row) => !LEFT_OUT.test(row.handler) && (row.modes & 2) !== 0 && !row.options.includes('x87'),
-);
+export const COMPARED_ROWS = OPCODE_TABLE.filter((row) => !LEFT_OUT.test(row.handler) && (row.modes & 2) !== 0);
+
+/** True when x87 or MMX registers are among what the row reads or writes. */
+export function usesX87(row: Row): boolean {
+  return row.options.includes('x87') || row.options.includes('mmx');
+}
 
 export interface Encoding {
   readonly code: readonly number[];

@@ -1,0 +1,32 @@
+/** The x87 state of a core, set and compared as {@link X87State}. */
+import type { CoreInstance } from '../core-instance.ts';
+import { X87, X87_CONTROL, X87_STATUS, X87_TAG } from '../layout.ts';
+import type { X87State } from './x87-cases.ts';
+
+const topOf = (status: number): number => (status >>> 11) & 7;
+
+/** Physical slots hold R0-R7; the state counts from the top of the stack. */
+const slotOf = (word: number, top: number): number => X87 + (((word >> 1) + top) & 7) * 16 + (word & 1) * 8;
+
+export function setX87(core: CoreInstance, state: X87State): void {
+  core.setWord(X87_CONTROL, state.control);
+  core.setWord(X87_STATUS, state.status);
+  core.setWord(X87_TAG, state.tags);
+  const top = topOf(state.status);
+  for (const [index, value] of state.registers.entries()) core.setQuad(slotOf(index, top), value);
+}
+
+/** Control and status word, tags, and the 64-bit words of ST0-ST7 that differ from `before`. */
+export function x87Changes(core: CoreInstance, before: X87State) {
+  const status = core.word(X87_STATUS);
+  const top = topOf(status);
+  return {
+    control: core.word(X87_CONTROL),
+    status,
+    tags: core.word(X87_TAG),
+    registers: before.registers.flatMap((old, index) => {
+      const value = core.quad(slotOf(index, top));
+      return value === old ? [] : [[index, value.toString(16)] as const];
+    }),
+  };
+}
