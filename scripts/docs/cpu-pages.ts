@@ -25,12 +25,20 @@ function byte(value: number): string {
   return value.toString(16).padStart(2, '0');
 }
 
+const VEX_LENGTHS = ['', '128', '256', 'lig'];
+const VEX_WIDE = ['', 'w0', 'w1', 'wig'];
+
+/** Prefixes and map, before the opcode byte. */
+function beforeOpcode(row: Row): string {
+  const prefixes = row.prefixes === ANY_PREFIX ? [] : PREFIXES.filter((_, bit) => (row.prefixes & (1 << bit)) !== 0);
+  if (row.vex === undefined) return `${prefixes.join('|').replaceAll(' |', '|')}${MAPS[row.map]}`;
+  const map = MAPS[row.map]?.replaceAll(' ', '');
+  return `vex.${VEX_LENGTHS[row.vex.lengths]}.${prefixes.join('').trim()}.${map}.${VEX_WIDE[row.vex.wide]} `;
+}
+
 /** The row's encoding as Intel's manual writes it; `+r` stands for eight opcodes. */
 function encoding(row: Row): string {
-  const prefixes = row.prefixes === ANY_PREFIX ? [] : PREFIXES.filter((_, bit) => (row.prefixes & (1 << bit)) !== 0);
-  const parts = [
-    `${prefixes.join('|').replaceAll(' |', '|')}${MAPS[row.map]}${byte(row.opcode)}${row.span === 8 ? '+r' : ''}`,
-  ];
+  const parts = [`${beforeOpcode(row)}${byte(row.opcode)}${row.span === 8 ? '+r' : ''}`];
   if (row.hasModrm) parts.push(row.ext === undefined ? '/r' : `/${row.ext}`);
   if (row.rm !== undefined) parts.push(`rm${row.rm}`);
   if (row.mod === 1) parts.push('reg');

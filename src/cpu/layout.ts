@@ -298,6 +298,8 @@ export const MODE_FLAT = 0x80;
 /** x87/SSE cannot run as it stands (CR0.EM/TS, CR4.OSFXSR): the decoder checks at each such instruction. */
 export const MODE_NO_SSE = 0x100;
 export const MODE_NO_X87 = 0x200;
+/** The same for AVX (CR0.TS, CR4.OSXSAVE, XCR0, modes without VEX). */
+export const MODE_NO_AVX = 0x400;
 
 /** EVENTS bits. */
 export const EVENT_INTERRUPT_LINE = 1;

@@ -10,7 +10,7 @@ import {
   BLOCK_INSTRUCTIONS_MAX, FAULT,
 } from './constants';
 import { fetchPointer, inScratch } from './mmu';
-import { chainKey, codeMappingChanged, currentBlock, generation } from './run-state';
+import { chainKey, codeMappingChanged, currentBlock, keyOfNow } from './run-state';
 import { protectCodePage, slotOf } from './tlb';
 
 const HASH_ENTRIES: u32 = 0x1_0000;
@@ -91,9 +91,18 @@ export function lookupBlock(rip: u64): u32 {
   return 0;
 }
 
+/** No block may be entered by a key that it has from before generations began again at 1. */
+export function forgetKeys(): void {
+  for (let i: u32 = 0; i < HASH_ENTRIES; i++) {
+    for (let block = load<u32>(BLOCK_TABLE + (i << 2)); block; block = load<u32>(block, BLOCK_NEXT)) {
+      store<u32>(block, 0, BLOCK_KEY);
+    }
+  }
+}
+
 /** The block may be entered by branches from now on, until the mapping changes. */
 function validate(block: u32, rip: u64): void {
-  store<u32>(block, (generation << 10) | load<u32>(MODE), BLOCK_KEY);
+  store<u32>(block, keyOfNow(), BLOCK_KEY);
   store<u32>(block, load<u32>(block, BLOCK_ENTRIES) + 1, BLOCK_ENTRIES);
   store<u32>(jumpSlot(rip), block);
 }

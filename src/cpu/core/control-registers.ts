@@ -340,6 +340,7 @@ export function sys_xsetbv(uop: u32): i32 {
     return FAULTED;
   }
   store<u64>(XCR0, value);
+  updateMode();
   store<u64>(RIP, nextRipOf(uop));
   return CONTINUE_AT_RIP;
 }

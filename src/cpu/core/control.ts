@@ -14,7 +14,7 @@ import {
   stopChaining,
 } from './run-state';
 import { peek, pushValue, setStackPointer } from './stack';
-import { BR, CR0_EM, CR0_MP, CR0_TS, CR4_OSFXSR, cr0, cr4, GP, NM, raise, SS, UD } from './state';
+import { avxForbidden, BR, CR0_EM, CR0_MP, CR0_TS, CR4_OSFXSR, cr0, cr4, GP, NM, raise, SS, UD } from './state';
 
 /** Address of the instruction after a µop. */
 @inline
@@ -251,6 +251,12 @@ export function unimplemented(_u: u32): i32 {
 /** An SSE instruction while CR0 or CR4 forbid it: #UD, or #NM when only the task switched (Vol. 3A 2.5, table 13-1). */
 export function sse_refused(_u: u32): i32 {
   raise(cr0() & CR0_EM || !(cr4() & CR4_OSFXSR) ? UD : NM);
+  return FAULTED;
+}
+
+/** An AVX instruction while AVX is not enabled (#UD), or CR0.TS is set (#NM). */
+export function avx_refused(_u: u32): i32 {
+  raise(avxForbidden() ? UD : NM);
   return FAULTED;
 }
 

@@ -1,5 +1,6 @@
 // Where the interpreter stands: budget, block in progress, why a run of µops ended.
 
+import { forgetKeys } from './blocks';
 import {
   BLOCK_BACKING, BLOCK_COUNT, BLOCK_HEADER, BLOCK_KEY, BLOCK_RIP, CONTINUE_AT_RIP, MODE, RIP, UOP_INDEX_IN_BLOCK,
   UOP_OFFSET,
@@ -14,6 +15,10 @@ export const LEFT_AFTER: i32 = 17;
 export const BRANCHED: i32 = 18;
 /** The core does not implement the µop. */
 export const LEFT_UNIMPLEMENTED: i32 = 19;
+
+/** Width of MODE in a block's key; generations have the rest. */
+const MODE_BITS: u32 = 12;
+const GENERATIONS: u32 = (1 << (32 - MODE_BITS)) - 1;
 
 /** Never a block's key: while chainKey holds it, every branch goes back to the run loop. */
 const NO_CHAIN: u32 = 0xffffffff;
@@ -60,10 +65,15 @@ export function setLeaveUop(u: u32): void {
 export function stopChaining(): void {
   chainKey = NO_CHAIN;
 }
+/** Generation and mode as one word: a block that was found valid under it leads where it says. */
+@inline
+export function keyOfNow(): u32 {
+  return (generation << MODE_BITS) | load<u32>(MODE);
+}
 /** The run loop, once it has looked. */
 @inline
 export function startChaining(): void {
-  chainKey = (generation << 10) | load<u32>(MODE);
+  chainKey = keyOfNow();
 }
 @inline
 export function chainingStopped(): bool {
@@ -73,7 +83,10 @@ export function chainingStopped(): bool {
 /** The mapping from linear addresses to code changed (TLB flush, direct ranges): all blocks are looked up again. */
 export function codeMappingChanged(): void {
   generation++;
-  if (generation == 0x3fffff) generation = 1;
+  if (generation == GENERATIONS) {
+    generation = 1;
+    forgetKeys();
+  }
   chainKey = NO_CHAIN;
 }
 

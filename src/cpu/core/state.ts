@@ -2,10 +2,10 @@
 
 import {
   ACCESS_KIND, ACCESS_WRITE, CPL, CR0, CR4, EFER, EFLAGS, FAULT, FAULT_ADDRESS, FAULT_ERROR, FAULT_HAS_ERROR, MODE,
-  MODE_CODE_16, MODE_CODE_32, MODE_CODE_64, MODE_FLAT, MODE_LONG, MODE_NO_SSE, MODE_NO_X87, MODE_PROTECTED,
+  MODE_CODE_16, MODE_CODE_32, MODE_CODE_64, MODE_FLAT, MODE_LONG, MODE_NO_AVX, MODE_NO_SSE, MODE_NO_X87, MODE_PROTECTED,
   MODE_STACK_32, MODE_USER, MODE_V86, SEGMENTS, SEGMENT_ATTRIBUTES, SEGMENT_BASE, SEGMENT_LIMIT, SEGMENT_SELECTOR,
   SEGMENT_SIZE, SEG_CS, SEG_DS, SEG_ES, SEG_SS, TLB_EXEC, TLB_READ, TLB_SET_EXEC, TLB_SET_READ, TLB_SET_SIZE,
-  TLB_SET_WRITE, TLB_SETS_BASE, TLB_SUPERVISOR, TLB_SUPERVISOR_AC, TLB_USER, TLB_WRITE,
+  TLB_SET_WRITE, TLB_SETS_BASE, TLB_SUPERVISOR, TLB_SUPERVISOR_AC, TLB_USER, TLB_WRITE, XCR0,
 } from './generated/layout';
 
 /** The µop that is executing: the run loop sets it before each. Address in the arena. */
@@ -187,6 +187,11 @@ function flat(index: u32): bool {
   return index == SEG_CS ? (attributes & 0xa) == 0xa : (attributes & 0xe) == 2;
 }
 
+/** AVX needs CR4.OSXSAVE, and the xmm and ymm state enabled in XCR0 (Vol. 1 14.3). */
+export function avxForbidden(): bool {
+  return !(cr4() & CR4_OSXSAVE) || (load<u64>(XCR0) & 6) != 6;
+}
+
 /** Recomputes MODE and the TLB sets in force after CPL, a segment, CR0, CR4, EFER or EFLAGS.VM/AC changed. */
 export function updateMode(): void {
   let key: u32;
@@ -205,6 +210,7 @@ export function updateMode(): void {
   if (cpl() == 3) key |= MODE_USER;
   if (cr0() & (CR0_EM | CR0_TS) || !(cr4() & CR4_OSFXSR)) key |= MODE_NO_SSE;
   if (cr0() & (CR0_EM | CR0_TS)) key |= MODE_NO_X87;
+  if (cr0() & CR0_TS || avxForbidden()) key |= MODE_NO_AVX;
   store<u32>(MODE, key);
   updateAccessKind();
 }

@@ -9,6 +9,8 @@ import * as uop from './uop.ts';
 const OPERAND_KINDS: readonly (readonly [RegExp, number])[] = [
   [/^(E|R|M|N)b$/, uop.OPERAND_E8],
   [/^(E|R|M)/, uop.OPERAND_E],
+  [/^B/, uop.OPERAND_B],
+  [/^H/, uop.OPERAND_H],
   [/^Gb$/, uop.OPERAND_G8],
   [/^G/, uop.OPERAND_G],
   [/^Zb$/, uop.OPERAND_Z8],
@@ -40,7 +42,7 @@ function operandKind(text: string): number {
 export function sizingOf(row: Row): number {
   if (row.operands.some((text) => /^[CD]y$/.test(text))) return uop.SIZE_NATIVE;
   for (const text of row.operands) {
-    if (/^[IVWUPQNSDJ1]/.test(text) || text === 'CL') continue;
+    if (/^[IVHWUPQNSDJ1]/.test(text) || text === 'CL') continue;
     if (/^(AL|.b)$/.test(text)) return uop.SIZE_BYTE;
     if (/^(.y|Mx)$/.test(text)) return uop.SIZE_Y;
     if (/^.w$/.test(text)) return uop.SIZE_WORD;
@@ -54,8 +56,19 @@ function optionMask(row: Row): number {
   return row.options.reduce((mask, name) => mask | OPTIONS[name as keyof typeof OPTIONS], 0);
 }
 
+function vexBits(row: Row): number {
+  if (row.vex === undefined) return 0;
+  const usesRegister = row.operands.some((text) => /^[BH]/.test(text));
+  return (
+    (row.vex.lengths << uop.MATCH_VEX_L_SHIFT) |
+    (row.vex.wide << uop.MATCH_VEX_W_SHIFT) |
+    (usesRegister ? 0 : uop.MATCH_VEX_NO_REGISTER)
+  );
+}
+
 function matchWord(row: Row): number {
   return (
+    vexBits(row) |
     row.prefixes |
     (row.mod << uop.MATCH_MOD_SHIFT) |
     (row.modes << uop.MATCH_MODES_SHIFT) |
@@ -94,15 +107,21 @@ function rowBytes(row: Row, operations: Operations): number[] {
   return [...bytes];
 }
 
+/** Opcode maps of the core: 0 to 3 as in {@link Row.map}, then 1 to 3 with a VEX prefix. */
+const MAPS = 7;
+function mapNumber(row: Row): number {
+  return row.vex === undefined ? row.map : row.map + 3;
+}
+
 /** `ROWS` and `ROW_INDEX` as static data of the core. */
 export function decodeTablesSource(operations: Operations, rows: readonly Row[] = OPCODE_TABLE): string {
   const data: number[] = [];
   const index: number[] = [];
   let count = 0;
-  for (let slot = 0; slot < 4 * 256; slot++) {
+  for (let slot = 0; slot < MAPS * 256; slot++) {
     const map = slot >> 8;
     const opcode = slot & 255;
-    const here = rows.filter((row) => row.map === map && opcode >= row.opcode && opcode < row.opcode + row.span);
+    const here = rows.filter((row) => mapNumber(row) === map && opcode >= row.opcode && opcode < row.opcode + row.span);
     const hasModrm = here.some((row) => row.hasModrm);
     index.push(count & 255, count >> 8, here.length, hasModrm ? 1 : 0);
     for (const row of here) data.push(...rowBytes(row, operations));

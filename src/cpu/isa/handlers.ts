@@ -271,7 +271,7 @@ define('jmp_indirect', 'jumpIndirect', 'control', {
 for (const [number, name] of ['loopne', 'loope', 'loop', 'jrcxz'].entries()) {
   define(name, 'loop', 'control', { args: `${number}` });
 }
-plain('control', 'ud bound fwait sse_refused x87_refused too_long');
+plain('control', 'ud bound fwait sse_refused avx_refused x87_refused too_long');
 define('unimplemented', 'unimplemented', 'control');
 plain('flag-instructions', 'sahf lahf cmc clc stc cld std salc');
 sized('strings', 'movs cmps stos lods scas');

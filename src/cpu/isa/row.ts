@@ -8,9 +8,19 @@ const FLAG_LETTERS = 'cpazso';
 
 export type OpcodeMap = 0 | 1 | 2 | 3;
 
+/** What a VEX prefix has to say (Intel SDM Vol. 2 2.3.5). */
+export interface Vex {
+  /** Accepted VEX.L: 1 128 bits, 2 256 bits. */
+  readonly lengths: number;
+  /** Accepted VEX.W: 1 clear, 2 set. */
+  readonly wide: number;
+}
+
 export interface Row {
   /** 0: one byte, 1: 0F, 2: 0F 38, 3: 0F 3A. */
   readonly map: OpcodeMap;
+  /** Undefined for an instruction without a VEX prefix. */
+  readonly vex: Vex | undefined;
   /** First opcode byte; {@link span} bytes from there take this row (`+r` forms, condition codes). */
   readonly opcode: number;
   readonly span: number;
@@ -61,6 +71,8 @@ export const OPTIONS = {
   mmx: 1024,
   /** A real processor's result may differ by one unit in the last place. */
   near: 2048,
+  /** AVX state: #UD or #NM when CR0, CR4 or XCR0 forbid it. */
+  avx: 4096,
 } as const;
 
 function flagMask(letters: string): number {
@@ -71,6 +83,7 @@ function flagMask(letters: string): number {
 
 interface Pattern {
   map: OpcodeMap;
+  vex: Vex | undefined;
   opcode: number;
   span: number;
   prefixes: number;
@@ -83,11 +96,32 @@ interface Pattern {
 
 const PREFIX_BITS: Record<string, number> = { np: 1, '66': 2, f3: 4, f2: 8 };
 
-/** Reads a pattern such as `66 0f 6f /r`, `80 /0`, `50+r`, `0f 01 /7 mem`, `0f 40+cc /r`, `62 /r o32`. */
+const VEX_LENGTHS: Record<string, number> = { '128': 1, lz: 1, '256': 2, lig: 3 };
+const VEX_WIDE: Record<string, number> = { w0: 1, w1: 2, wig: 3 };
+const VEX_MAPS: Record<string, OpcodeMap> = { '0f': 1, '0f38': 2, '0f3a': 3 };
+
+/** Reads `vex.128.66.0f38.w0`: length, mandatory prefix, map and W in any order; 128 bits, none, 0f and any W by default. */
+function parseVex(word: string, pattern: Pattern): void {
+  let lengths = 1;
+  let wide = 3;
+  pattern.map = 1;
+  pattern.prefixes = 1;
+  for (const part of word.split('.').slice(1)) {
+    if (part in VEX_LENGTHS) lengths = VEX_LENGTHS[part]!;
+    else if (part in VEX_WIDE) wide = VEX_WIDE[part]!;
+    else if (part in VEX_MAPS) pattern.map = VEX_MAPS[part]!;
+    else if (part in PREFIX_BITS) pattern.prefixes = PREFIX_BITS[part]!;
+    else throw new Error(`opcode table: cannot read '${part}' in '${word}'`);
+  }
+  pattern.vex = { lengths, wide };
+}
+
+/** Reads a pattern such as `66 0f 6f /r`, `80 /0`, `50+r`, `0f 01 /7 mem`, `0f 40+cc /r`, `62 /r o32`, `vex.lz.0f38 f2 /r`. */
 function parsePattern(text: string): Pattern {
   const words = text.split(' ');
   const pattern: Pattern = {
     map: 0,
+    vex: undefined,
     opcode: 0,
     span: 1,
     prefixes: 0,
@@ -100,7 +134,8 @@ function parsePattern(text: string): Pattern {
   const bytes: string[] = [];
   for (const [index, word] of words.entries()) {
     const isPrefix = word in PREFIX_BITS && (word === 'np' || words[index + 1] === '0f');
-    if (isPrefix && bytes.length === 0) pattern.prefixes |= PREFIX_BITS[word] ?? 0;
+    if (word.startsWith('vex.')) parseVex(word, pattern);
+    else if (isPrefix && bytes.length === 0) pattern.prefixes |= PREFIX_BITS[word] ?? 0;
     else if (/^[0-9a-f]{2}(\+r|\+cc)?$/.test(word)) bytes.push(word);
     else if (word === '/r') pattern.hasModrm = true;
     else if (/^\/[0-7]$/.test(word)) {
@@ -114,7 +149,7 @@ function parsePattern(text: string): Pattern {
     else throw new Error(`opcode table: cannot read '${word}' in '${text}'`);
   }
   if (pattern.prefixes === 0) pattern.prefixes = 15;
-  if (bytes[0] === '0f' && bytes.length > 1) {
+  if (pattern.vex === undefined && bytes[0] === '0f' && bytes.length > 1) {
     bytes.shift();
     pattern.map = 1;
     const second = bytes.at(0);

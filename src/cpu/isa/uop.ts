@@ -21,7 +21,7 @@ export const UOP_SCALE = 8;
 export const UOP_SEGMENT = 9;
 /** u8: bits 1-0 log2 of the operand size; {@link FORM_MEMORY} and its neighbours. */
 export const UOP_FORM = 10;
-/** u8: condition number, shift count or whatever the row's handler says. */
+/** u8: condition number, shift count or whatever the row's handler says; with VEX, the register of VEX.vvvv as in UOP_DST. */
 export const UOP_SUB = 11;
 /** u8: length of the instruction in bytes (1-15). */
 export const UOP_LENGTH = 12;
@@ -51,6 +51,8 @@ export const EA_STACK = 0x40;
 export const FORM_SIZE = 3;
 export const FORM_MEMORY = 4;
 export const FORM_LOCK = 8;
+/** VEX.L, of an instruction with a VEX prefix: 256 bits. */
+export const FORM_256 = 8;
 export const FORM_REP = 0x10;
 export const FORM_REPNE = 0x20;
 /** The last operand is the immediate. */
@@ -121,6 +123,10 @@ export const OPERAND_W = 20;
 /** Operands that the handler knows (DX, CL, string operands, segment registers in the opcode). */
 export const OPERAND_IMPLIED = 21;
 
+/** VEX.vvvv: general register; xmm register. */
+export const OPERAND_B = 22;
+export const OPERAND_H = 23;
+
 /** Operand size classes: byte; 16/32/64; 32/64; word; 16/32; 64 in 64-bit mode and 32 otherwise. */
 export const SIZE_BYTE = 0;
 export const SIZE_V = 1;
@@ -129,13 +135,12 @@ export const SIZE_WORD = 3;
 export const SIZE_Z = 4;
 export const SIZE_NATIVE = 5;
 
-/** One row of the decode table in the core: {u32 match, u16 register op, u16 memory op, u8 x 3 operands, ...}. */
+/** One row of the decode table in the core: {u32 match, u16 register op, u16 memory op, u8 x 4 operands, ...}. */
 export const ROW_SIZE = 24;
 export const ROW_MATCH = 0;
 export const ROW_OP_REGISTER = 4;
 export const ROW_OP_MEMORY = 6;
 export const ROW_OPERANDS = 8;
-export const ROW_SIZING = 11;
 export const ROW_OPTIONS = 12;
 /** u8: 1 when the handler has one number per operand size. */
 export const ROW_SIZED = 14;
@@ -143,10 +148,17 @@ export const ROW_SUB = 15;
 export const ROW_FLAGS_READ = 16;
 export const ROW_FLAGS_WRITTEN = 17;
 export const ROW_FLAGS_UNDEFINED = 18;
-/** Bits of ROW_MATCH: prefixes 3-0, mod 5-4, modes 7-6, ext 11-8 (8: any), rm 15-12 (8: any). */
+export const ROW_SIZING = 19;
+/**
+ * Bits of ROW_MATCH: prefixes 3-0, mod 5-4, modes 7-6, ext 11-8 (8: any), rm 15-12 (8: any); of a row with VEX also
+ * lengths 17-16, W 19-18, and 20 when VEX.vvvv is no operand and has to be 1111b.
+ */
 export const MATCH_MOD_SHIFT = 4;
 export const MATCH_MODES_SHIFT = 6;
 export const MATCH_EXT_SHIFT = 8;
 export const MATCH_RM_SHIFT = 12;
+export const MATCH_VEX_L_SHIFT = 16;
+export const MATCH_VEX_W_SHIFT = 18;
+export const MATCH_VEX_NO_REGISTER = 0x10_0000;
 /** Index of rows: {u16 first, u8 count, u8 has ModRM} per map and opcode. */
 export const INDEX_ENTRY_SIZE = 4;
