@@ -9,6 +9,7 @@
 #define SORT_COUNT 4096u
 #define CRC_BYTES 65536u
 #define COPY_BYTES 262144u
+#define SHA_BYTES 8192u
 
 static void *arena(void) { return phys_to_virt(ARENA_PHYSICAL); }
 
@@ -124,6 +125,69 @@ static u64 crc(u64 rounds)
     return value ^ 0xffffffffu;
 }
 
+static u32 rotate_right(u32 value, u32 count) { return value >> count | value << (32 - count); }
+
+/* The first 32 bits of the fractional part of the cube root of a prime: FIPS 180-4, 4.2.2. */
+static u32 cube_root_fraction(u32 prime)
+{
+    /* Largest r with r^3 <= prime << 96, bit by bit: r has 2 bits before the point and 32 behind it. */
+    u64 root = 0;
+    for (i64 bit = 34; bit >= 0; bit--) {
+        u64 candidate = root | 1ul << bit;
+        unsigned __int128 square = (unsigned __int128)candidate * candidate;
+        if (square * candidate <= (unsigned __int128)prime << 96)
+            root = candidate;
+    }
+    return (u32)root;
+}
+
+/* Rotations and sums in registers and on the stack: the compression of FIPS 180-4, 6.2.2, over 8 KiB. */
+static void sha256_block(u32 *hash, const u32 *constants, const u32 *block)
+{
+    u32 schedule[64];
+    for (u32 i = 0; i < 16; i++)
+        schedule[i] = __builtin_bswap32(block[i]);
+    for (u32 i = 16; i < 64; i++) {
+        u32 a = schedule[i - 15], b = schedule[i - 2];
+        schedule[i] = schedule[i - 16] + (rotate_right(a, 7) ^ rotate_right(a, 18) ^ a >> 3) + schedule[i - 7] +
+                      (rotate_right(b, 17) ^ rotate_right(b, 19) ^ b >> 10);
+    }
+    u32 v[8];
+    for (u32 i = 0; i < 8; i++)
+        v[i] = hash[i];
+    for (u32 i = 0; i < 64; i++) {
+        u32 s1 = rotate_right(v[4], 6) ^ rotate_right(v[4], 11) ^ rotate_right(v[4], 25);
+        u32 first = v[7] + s1 + ((v[4] & v[5]) ^ (~v[4] & v[6])) + constants[i] + schedule[i];
+        u32 s0 = rotate_right(v[0], 2) ^ rotate_right(v[0], 13) ^ rotate_right(v[0], 22);
+        u32 second = s0 + ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
+        for (u32 k = 7; k > 0; k--)
+            v[k] = v[k - 1];
+        v[4] += first;
+        v[0] = first + second;
+    }
+    for (u32 i = 0; i < 8; i++)
+        hash[i] += v[i];
+}
+
+static u64 sha256(u64 rounds)
+{
+    u32 *constants = arena(), *data = constants + 64;
+    for (u32 prime = 2, count = 0; count < 64; prime++) {
+        bool divided = false;
+        for (u32 i = 2; i * i <= prime; i++)
+            divided |= prime % i == 0;
+        if (!divided)
+            constants[count++] = cube_root_fraction(prime);
+    }
+    for (u32 i = 0; i < SHA_BYTES / 4; i++)
+        data[i] = i * 0x9e3779b9u;
+    u32 hash[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+    for (u64 round = 0; round < rounds; round++)
+        for (u32 at = 0; at < SHA_BYTES / 4; at += 16)
+            sha256_block(hash, constants, data + at);
+    return (u64)hash[0] << 32 | hash[7];
+}
+
 /* String instructions over 256 KiB. */
 static u64 copy(u64 rounds)
 {
@@ -136,6 +200,21 @@ static u64 copy(u64 rounds)
         u64 count = COPY_BYTES / 8;
         asm volatile("rep movsq" : "+D"(destination), "+S"(source), "+c"(count) : : "memory");
         from[round % COPY_BYTES]++;
+    }
+    u64 sum = 0;
+    for (u32 i = 0; i < COPY_BYTES; i++)
+        sum = sum * 31 + to[i];
+    return sum;
+}
+
+/* The same for stores: REP STOS over 256 KiB. */
+static u64 fill(u64 rounds)
+{
+    u8 *to = arena();
+    for (u64 round = 0; round < rounds; round++) {
+        void *destination = to + (round & 7);
+        u64 count = COPY_BYTES / 8;
+        asm volatile("rep stosq" : "+D"(destination), "+c"(count) : "a"(round * 0x0101010101010101) : "memory");
     }
     u64 sum = 0;
     for (u32 i = 0; i < COPY_BYTES; i++)
@@ -186,7 +265,17 @@ static u64 chase(u64 rounds)
 }
 
 const struct workload workloads[] = {
-    {"sieve", sieve, 100},   {"matrix", matrix, 200}, {"sort", sort, 100},             {"crc", crc, 200},
-    {"copy", copy, 500},     {"calls", calls, 2000},  {"arithmetic", arithmetic, 500}, {"chase", chase, 500},
+    {"sieve", sieve, 100},
+    {"matrix", matrix, 200},
+    {"sort", sort, 100},
+    {"crc", crc, 200},
+    {"sha256", sha256, 100},
+    {"copy", copy, 500},
+    {"fill", fill, 500},
+    {"calls", calls, 2000},
+    {"arithmetic", arithmetic, 500},
+    {"chase", chase, 500},
+    {"page-faults", page_faults, 500},
+    {"system-calls", system_calls, 500},
 };
 const u32 workload_count = sizeof workloads / sizeof workloads[0];

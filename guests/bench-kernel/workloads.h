@@ -1,4 +1,4 @@
-/* Integer workloads. Each runs `rounds` times and returns a checksum that depends on all of them. */
+/* Workloads. Each runs `rounds` times and returns a checksum that depends on all of them. */
 #pragma once
 #include "types.h"
 
@@ -7,6 +7,10 @@ struct workload {
     u64 (*run)(u64 rounds);
     u64 default_rounds;
 };
+
+/* system-workloads.c */
+u64 page_faults(u64 rounds);
+u64 system_calls(u64 rounds);
 
 extern const struct workload workloads[];
 extern const u32 workload_count;
