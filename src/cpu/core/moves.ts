@@ -1,7 +1,7 @@
 // Moves: MOV, MOVZX/MOVSX, LEA, XCHG, CMPXCHG, XADD, BSWAP, MOVBE, sign extension (Intel SDM Vol. 2).
 
 import {
-  EA_COMPLEX, FAULTED, FORM_IMMEDIATE, FORM_SIZE, GPR, NEXT, RAX, RBX, RCX, RDX, UOP_DISP, UOP_FORM, UOP_SCALE,
+  EA_COMPLEX, FAULTED, FORM_IMMEDIATE, FORM_SIZE, GPR, NEXT, RAX, RBX, RCX, RDX, SEG_GS, UOP_DISP, UOP_FORM, UOP_SCALE,
   UOP_SEGMENT, UOP_SRC,
 } from './constants';
 import { arithmeticFlags, FLAGS_ADD, FLAGS_SUB, setArithmeticFlags, setFlags } from './flags';
@@ -10,7 +10,7 @@ import {
   modifyPair, offsetOf, readAt, reg, setReg, setTarget, signed, source, src, target, writeAt,
 } from './operands';
 import { isLoadForm } from './arithmetic';
-import { FLAG_ZF, GP, raise, selector } from './state';
+import { FLAG_ZF, GP, raise, selector, UD } from './state';
 
 // --- MOV -----------------------------------------------------------------------------------------------------------
 
@@ -49,7 +49,13 @@ export function moveWide<T>(u: u32): i32 {
 
 /** MOV r/m, Sreg: 16 bits to memory, zero extended into a register. */
 export function mov_from_segment(u: u32): i32 {
-  const value = selector(load<u8>(u, UOP_SRC));
+  // REX.R does not count; registers 6 and 7 do not exist.
+  const number = load<u8>(u, UOP_SRC) & 7;
+  if (number > SEG_GS) {
+    raise(UD);
+    return FAULTED;
+  }
+  const value = selector(number);
   if (hasMemory(u)) return writeAt<u16>(u, effective(u, 2), <u16>value) ? NEXT : FAULTED;
   switch (load<u8>(u, UOP_FORM) & FORM_SIZE) {
     case 1: setReg<u16>(dst(u), <u16>value); break;

@@ -1,6 +1,7 @@
 // Loads of segment registers: MOV, POP, LES and its kin (Intel SDM Vol. 2; Vol. 3A 6.8.3).
 
-import { CONTINUE_AT_RIP, FAULTED, INTERRUPT_SHADOW, RIP, RSP, SEG_SS, UOP_SUB } from './generated/layout';
+import { CONTINUE_AT_RIP, FAULTED, INTERRUPT_SHADOW, RIP, RSP, SEG_CS, SEG_GS, SEG_SS, UOP_SUB } from './generated/layout';
+import { raise, UD } from './state';
 import { addToStack, frameValue, loadSegment, peekFrame } from './segments';
 import { dstNumber, dstRegister, nextRipOf, readMemory, readWord, sizeOf, srcRegister, writeRegister } from './system-operands';
 
@@ -12,9 +13,15 @@ function afterLoad(index: u32, uop: u32): i32 {
 }
 
 export function sys_mov_segment(uop: u32): i32 {
+  // REX.R does not count; CS cannot be loaded, 6 and 7 do not exist.
+  const number = dstNumber(uop) & 7;
+  if (number == SEG_CS || number > SEG_GS) {
+    raise(UD);
+    return FAULTED;
+  }
   const value = readWord(uop, srcRegister(uop));
-  if (value == ~0 || !loadSegment(dstNumber(uop), value)) return FAULTED;
-  return afterLoad(dstNumber(uop), uop);
+  if (value == ~0 || !loadSegment(number, value)) return FAULTED;
+  return afterLoad(number, uop);
 }
 
 export function sys_pop_segment(uop: u32): i32 {
