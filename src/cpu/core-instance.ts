@@ -45,6 +45,11 @@ export interface CoreExports {
   position(): bigint;
   /** Number of an instruction address in the site table; a new one is added. 0: the table is full. */
   siteOf(address: bigint): number;
+  /**
+   * Decodes one instruction for a test, at bytes [from, to) of the core's memory with MODE as given, and runs nothing:
+   * length in bits 7-0 (0: the bytes end too early), number of its row counted from 1 in bits 31-8 (0: invalid).
+   */
+  probe(from: number, to: number, mode: number): number;
   initialise(): void;
   resetActive(): void;
   switchTo(cpu: number): void;

@@ -18,8 +18,9 @@ const LENGTH_MAX: u32 = 15;
 const MAPS: u32 = 7;
 const VEX_MAP: u32 = 4;
 
-/** Results of {@link decodeInstruction} besides the µop: the block must end here. */
+/** Results of {@link decodeInstruction} besides the µop: the block must end here; the row of the table, or 0. */
 export let endsBlock: bool = false;
+export let decodedRow: u32 = 0;
 /** 1: the window was too short, nothing decoded. */
 export const RAN_OUT: i32 = -1;
 
@@ -39,6 +40,7 @@ export function decodeInstruction(u: u32, from: u32, to: u32, rip: u64): i32 {
     readModrm(load<u8>(index, 3) != 0, opcode);
     if (!ranOut) row = findRow(index, opcode);
   }
+  decodedRow = row;
   if (row) {
     operandSizes(row);
     operands(u, row, opcode);

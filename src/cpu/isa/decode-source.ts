@@ -113,15 +113,27 @@ function mapNumber(row: Row): number {
   return row.vex === undefined ? row.map : row.map + 3;
 }
 
+/** Rows by map << 8 | opcode, in the order in which they are tried. */
+function rowsOfSlots(rows: readonly Row[]): Row[][] {
+  return Array.from({ length: MAPS * 256 }, (_, slot) =>
+    rows.filter((row) => {
+      const opcode = slot & 255;
+      return mapNumber(row) === slot >> 8 && opcode >= row.opcode && opcode < row.opcode + row.span;
+    }),
+  );
+}
+
+/** The rows as the core's table has them, one for each opcode that they span: `CoreExports.probe` counts in it. */
+export function rowsInTableOrder(rows: readonly Row[] = OPCODE_TABLE): readonly Row[] {
+  return rowsOfSlots(rows).flat();
+}
+
 /** `ROWS` and `ROW_INDEX` as static data of the core. */
 export function decodeTablesSource(operations: Operations, rows: readonly Row[] = OPCODE_TABLE): string {
   const data: number[] = [];
   const index: number[] = [];
   let count = 0;
-  for (let slot = 0; slot < MAPS * 256; slot++) {
-    const map = slot >> 8;
-    const opcode = slot & 255;
-    const here = rows.filter((row) => mapNumber(row) === map && opcode >= row.opcode && opcode < row.opcode + row.span);
+  for (const here of rowsOfSlots(rows)) {
     const hasModrm = here.some((row) => row.hasModrm);
     index.push(count & 255, count >> 8, here.length, hasModrm ? 1 : 0);
     for (const row of here) data.push(...rowBytes(row, operations));
