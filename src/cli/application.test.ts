@@ -107,7 +107,7 @@ describe('wrong usage is exit 2, with what, why and the next command', () => {
       'there is no personality "qemuu" (did you mean "qemu"?)',
       'personalities: spec, qemu',
     ],
-    [['run', 'kernel.elf', '--cpu', 'host'], 'there is no CPU model "host"', 'models: qemu64, max'],
+    [['run', 'kernel.elf', '--cpu', 'host'], 'the CPU model "host" is not supported', 'models: qemu64, max'],
     [['run', 'kernel.elf', '--max-instructions', '-5'], '"-5" is not a count above 0', ''],
     [['run', 'kernel.elf', '--max-time', '0'], '"0" is not a time above 0', ''],
     [

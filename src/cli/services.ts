@@ -1,5 +1,5 @@
 /** What main.ts gives the commands. The emulator itself is loaded when a guest is to run, so that `help` is instant. */
-import { CPUID_MODELS } from '../cpu/cpuid-models.ts';
+import { CPU_MODEL_NAMES } from '../cpu/cpuid-models.ts';
 import { PERSONALITIES } from '../xhci/personality.ts';
 import type { Services } from './session.ts';
 
@@ -7,6 +7,6 @@ export function createServices(): Services {
   return {
     open: async (spec, ports) => (await import('./machine-session.ts')).openMachine(spec, ports),
     personalities: Object.values(PERSONALITIES),
-    cpuModels: Object.keys(CPUID_MODELS),
+    cpuModels: CPU_MODEL_NAMES,
   };
 }

@@ -1,143 +1,102 @@
 /**
  * Processor models as data: what CPUID answers (Intel SDM Vol. 2, CPUID; AMD APM Vol. 3 appendix E).
  *
- * `qemu64` is QEMU 7.2's default model under TCG, leaf by leaf. DEVIATION: SVM is not advertised, because the core
- * does not run it; a guest's hypervisor finds none. `max` is `qemu64` plus everything else that the core has.
+ * `qemu64` and `Nehalem` are QEMU 7.2's under TCG, leaf by leaf. DEVIATION: SVM is not advertised, because the core does
+ * not run it; a guest's hypervisor finds none. `max` has every feature that the core has, and no other.
  */
+import { FEATURE_NAMES } from './isa/features.ts';
 
-/** One answer. A leaf without `subleaf` answers every ECX. */
-export interface CpuidEntry {
-  readonly leaf: number;
-  readonly subleaf?: number;
-  readonly eax: number;
-  readonly ebx: number;
-  readonly ecx: number;
-  readonly edx: number;
-}
+export type Vendor = 'AuthenticAMD' | 'GenuineIntel';
 
 export interface CpuidModel {
   readonly name: string;
-  readonly vendor: string;
+  /** What `-cpu help` says. */
   readonly brand: string;
+  readonly vendor: Vendor;
+  readonly family: number;
+  readonly model: number;
+  readonly stepping: number;
+  /** Highest basic and extended leaf. */
+  readonly level: number;
+  readonly extendedLevel: number;
+  /** MAXPHYADDR, 32 to 52. */
   readonly physicalBits: number;
-  /** Leaf 1, 7 and 0x80000001 feature words. */
-  readonly features1Ecx: number;
-  readonly features1Edx: number;
-  readonly features7Ebx: number;
-  readonly extendedEcx: number;
-  readonly extendedEdx: number;
-  /** Leaf 6 EAX: bit 2 ARAT. */
-  readonly thermalEax: number;
+  /** Feature names of `isa/features.ts`. */
+  readonly features: ReadonlySet<string>;
+  /** Leaves 2 and 4 (Intel): descriptor bytes, and one line per cache. */
+  readonly intelCaches: boolean;
 }
 
-const BIT = (position: number): number => 2 ** position;
+const names = (...lists: string[]): ReadonlySet<string> => new Set(lists.flatMap((list) => list.split(' ')));
 
-/** SSE3, CMPXCHG16B, running under a hypervisor. */
-const QEMU64_1_ECX = BIT(0) + BIT(13) + BIT(31);
-/** All of bits 0-9 but none of 10; SEP to CMOV, PAT, PSE-36, CLFLUSH, MMX, FXSR, SSE, SSE2. */
-const QEMU64_1_EDX = 0x078b_fbfd;
-/** The same bits as far as AMD repeats them, SYSCALL, NX, long mode. */
-const QEMU64_EXTENDED_EDX = 0x2193_fbfd;
+/** What every 64-bit PC has, as QEMU lists it. */
+const COMMON =
+  'fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 pni cx16 hypervisor ' +
+  'syscall nx lm lahf-lm';
 
-export const CPUID_MODELS: Readonly<Record<string, CpuidModel>> = {
-  qemu64: {
-    name: 'qemu64',
-    vendor: 'AuthenticAMD',
-    brand: 'QEMU Virtual CPU version 2.5+',
-    physicalBits: 40,
-    features1Ecx: QEMU64_1_ECX,
-    features1Edx: QEMU64_1_EDX,
-    features7Ebx: 0,
-    // LAHF/SAHF in 64-bit mode.
-    extendedEcx: BIT(0),
-    extendedEdx: QEMU64_EXTENDED_EDX,
-    thermalEax: 0,
-  },
-  max: {
-    name: 'max',
-    vendor: 'AuthenticAMD',
-    brand: 'QEMU TCG CPU version 2.5+',
-    physicalBits: 40,
-    // MOVBE, POPCNT, RDRAND.
-    features1Ecx: QEMU64_1_ECX + BIT(22) + BIT(23) + BIT(30),
-    features1Edx: QEMU64_1_EDX,
-    // SMEP, INVPCID, RDSEED, SMAP, CLFLUSHOPT, CLWB.
-    features7Ebx: BIT(7) + BIT(10) + BIT(18) + BIT(20) + BIT(23) + BIT(24),
-    // LAHF/SAHF, LZCNT, PREFETCHW.
-    extendedEcx: BIT(0) + BIT(5) + BIT(8),
-    // 1 GiB pages, RDTSCP.
-    extendedEdx: QEMU64_EXTENDED_EDX + BIT(26) + BIT(27),
-    thermalEax: BIT(2),
-  },
+/**
+ * What `max` has beyond the instructions: paging, MSRs and promises that no row of the opcode table stands for. The
+ * features that rows name come from the build, if all their rows have handlers.
+ */
+const MAX_WITHOUT_ROWS =
+  'fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 hypervisor ' +
+  'pcid tsc-adjust smep erms fsrm umip arat syscall nx pdpe1gb lm lahf-lm 3dnowprefetch invtsc cx16';
+
+const QEMU64: CpuidModel = {
+  name: 'qemu64',
+  brand: 'QEMU Virtual CPU version 2.5+',
+  vendor: 'AuthenticAMD',
+  family: 15,
+  model: 107,
+  stepping: 1,
+  level: 0xd,
+  extendedLevel: 0x8000_000a,
+  physicalBits: 40,
+  features: names(COMMON),
+  intelCaches: false,
 };
 
-const HIGHEST_BASIC_LEAF = 0xd;
-const HIGHEST_EXTENDED_LEAF = 0x8000_000a;
-/** Family 15, model 107, stepping 1. */
-export const SIGNATURE = 0x0006_0fb1;
-/** CLFLUSH line of 64 bytes, in units of 8, in bits 15-8. */
-const CLFLUSH_LINE = 8 << 8;
+const NEHALEM: CpuidModel = {
+  name: 'Nehalem',
+  brand: 'Intel Core i7 9xx (Nehalem Class Core i7)',
+  vendor: 'GenuineIntel',
+  family: 6,
+  model: 26,
+  stepping: 3,
+  level: 0xb,
+  extendedLevel: 0x8000_0008,
+  physicalBits: 40,
+  features: names(COMMON, 'ssse3 sse4.1 sse4.2 popcnt'),
+  intelCaches: true,
+};
 
-/** Four characters as CPUID packs them into a register. */
-function packed(text: string, at: number): number {
-  let value = 0;
-  for (let index = 3; index >= 0; index--) value = value * 256 + (text.charCodeAt(at + index) || 0);
-  return value;
+/** Names that QEMU gives to versions and to the machine's default. */
+const ALIASES: Readonly<Record<string, string>> = { 'qemu64-v1': 'qemu64', 'nehalem-v1': 'Nehalem' };
+
+export const CPU_MODEL_NAMES: readonly string[] = ['qemu64', 'max', 'Nehalem'];
+
+/** The model of that name (QEMU's spelling, any case). `implemented`: features whose instructions the core has. */
+export function cpuidModel(name: string, implemented: readonly string[]): CpuidModel | undefined {
+  const plain = name.toLowerCase();
+  switch (ALIASES[plain] ?? CPU_MODEL_NAMES.find((known) => known.toLowerCase() === plain)) {
+    case 'qemu64':
+      return QEMU64;
+    case 'Nehalem':
+      return NEHALEM;
+    case 'max':
+      return {
+        ...QEMU64,
+        name: 'max',
+        brand: 'QEMU TCG CPU version 2.5+',
+        features: new Set([...names(MAX_WITHOUT_ROWS), ...implemented]),
+      };
+    default:
+      return undefined;
+  }
 }
 
-function vendorLeaf(leaf: number, highest: number, vendor: string): CpuidEntry {
-  return { leaf, eax: highest, ebx: packed(vendor, 0), edx: packed(vendor, 4), ecx: packed(vendor, 8) };
-}
-
-/** A hypervisor's name stands in EBX, ECX, EDX; a vendor's in EBX, EDX, ECX. */
-function hypervisorLeaf(name: string): CpuidEntry {
-  return { leaf: 0x4000_0000, eax: 0x4000_0001, ebx: packed(name, 0), ecx: packed(name, 4), edx: packed(name, 8) };
-}
-
-function brandLeaves(brand: string): CpuidEntry[] {
-  return [0, 1, 2].map((part) => ({
-    leaf: 0x8000_0002 + part,
-    eax: packed(brand, part * 16),
-    ebx: packed(brand, part * 16 + 4),
-    ecx: packed(brand, part * 16 + 8),
-    edx: packed(brand, part * 16 + 12),
-  }));
-}
-
-/** The table of a model with `cpus` processors in one package. Leaves that are not listed read 0. */
-export function cpuidEntries(model: CpuidModel, cpus: number): readonly CpuidEntry[] {
-  const shift = Math.ceil(Math.log2(cpus));
-  const multi = cpus > 1;
-  const zero = { eax: 0, ebx: 0, ecx: 0, edx: 0 };
-  return [
-    vendorLeaf(0, HIGHEST_BASIC_LEAF, model.vendor),
-    {
-      leaf: 1,
-      eax: SIGNATURE,
-      ebx: CLFLUSH_LINE + (multi ? cpus * 0x1_0000 : 0),
-      ecx: model.features1Ecx,
-      // HTT: EBX 23-16 holds the number of processors.
-      edx: model.features1Edx + (multi ? BIT(28) : 0),
-    },
-    // MONITOR: extensions are enumerated, break on interrupt.
-    { leaf: 5, ...zero, ecx: 3 },
-    { leaf: 6, ...zero, eax: model.thermalEax },
-    { leaf: 7, subleaf: 0, ...zero, ebx: model.features7Ebx },
-    { leaf: 0xb, subleaf: 0, ...zero, ebx: 1, ecx: 0x100 },
-    { leaf: 0xb, subleaf: 1, eax: shift, ebx: cpus, ecx: 0x201, edx: 0 },
-    hypervisorLeaf('TCGTCGTCGTCG'),
-    vendorLeaf(0x8000_0000, HIGHEST_EXTENDED_LEAF, model.vendor),
-    {
-      leaf: 0x8000_0001,
-      eax: SIGNATURE,
-      ebx: 0,
-      // CMP_LEGACY: several processors.
-      ecx: model.extendedEcx + (multi ? BIT(1) : 0),
-      edx: model.extendedEdx,
-    },
-    ...brandLeaves(model.brand),
-    { leaf: 0x8000_0005, eax: 0x01ff_01ff, ebx: 0x01ff_01ff, ecx: 0x4002_0140, edx: 0x4002_0140 },
-    { leaf: 0x8000_0006, eax: 0, ebx: 0x4200_4200, ecx: 0x0200_8140, edx: 0x0080_8140 },
-    { leaf: 0x8000_0008, eax: 0x3000 + model.physicalBits, ebx: 0, ecx: multi ? cpus - 1 : 0, edx: 0 },
-  ];
+/** Features that `-cpu model,+name` may ask for: what a model has or the core implements. */
+export function offeredFeatures(implemented: readonly string[]): readonly string[] {
+  const offered = new Set([...names(COMMON, MAX_WITHOUT_ROWS), ...NEHALEM.features, ...implemented]);
+  return FEATURE_NAMES.filter((name) => offered.has(name));
 }

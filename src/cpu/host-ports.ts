@@ -32,7 +32,7 @@ export class HostPorts {
   /** Hears of every store to RAM while set. */
   storeListener: ((address: Gpa, size: number) => void) | undefined;
   /** State of the generator behind RDRAND: xorshift32, any value but 0. */
-  random = 0x2545_f491;
+  random = 1;
   readonly #ports: ProcessorPorts;
   readonly #caller: Caller;
   readonly #interrupts: TraceChannel<'cpu.interrupt'>;

@@ -182,11 +182,6 @@ export const TRACE_BLOCKS = CONTROL + 0x24;
 export const PHYSICAL_BITS = CONTROL + 0x28;
 /** Number of valid entries in SPACE_TABLE (u32). */
 export const SPACE_COUNT = CONTROL + 0x2c;
-/** Kept on behalf of the model: CPUID 1 EDX/ECX, 0x80000001 EDX, 7 EBX as advertised (u32 each): what CR4, EFER allow. */
-export const FEATURES_1_EDX = CONTROL + 0x30;
-export const FEATURES_1_ECX = CONTROL + 0x34;
-export const FEATURES_EXTENDED_EDX = CONTROL + 0x38;
-export const FEATURES_7_EBX = CONTROL + 0x3c;
 /** 1: RDMSR and WRMSR of an MSR that nobody has raise #GP(0), as the specification says. 0: read 0, write nothing. */
 export const UNKNOWN_MSR_FAULTS = CONTROL + 0x48;
 /** EXIT_* reason that a handler which returns EXIT_TO_HOST wants `run` to give (u32). */
@@ -199,8 +194,22 @@ export const OBSERVE_STORES = CONTROL + 0x54;
 export const FRAME = CONTROL + 0xc0;
 /** The entries of the last page walk: {u64 address, u64 value} from the root down, four at most. */
 export const WALK_ENTRIES = CONTROL + 0x80;
+/** The model's CPUID feature words (u32 each), in the order of isa/features.ts: what decodes, what CR4 and EFER take. */
+export const FEATURES = CONTROL + 0x300;
+export const FEATURES_1_EDX = FEATURES + 0;
+export const FEATURES_1_ECX = FEATURES + 4;
+export const FEATURES_7_EBX = FEATURES + 8;
+export const FEATURES_7_ECX = FEATURES + 12;
+export const FEATURES_XSAVE = FEATURES + 20;
+export const FEATURES_EXTENDED_EDX = FEATURES + 28;
+/** The model's maker (u32), VENDOR_*: AMD's and Intel's processors differ in SYSCALL, SYSENTER and some MSRs. */
+export const VENDOR = CONTROL + 0x340;
+export const VENDOR_AMD = 1;
+export const VENDOR_INTEL = 2;
+/** CPUID leaf 1 EAX, and DX after RESET (u32). */
+export const SIGNATURE = CONTROL + 0x344;
 /** First byte for the run loop's core-wide fields (budget, counters, block in progress ...). */
-export const CONTROL_FREE = CONTROL + 0x100;
+export const CONTROL_FREE = CONTROL + 0x380;
 
 /** Sorted by address: {u64 start, u64 size in bytes, u32 backing, u32 writable, u64 spare}. */
 export const DIRECT_RANGES = 0x4000;

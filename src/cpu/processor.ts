@@ -10,9 +10,11 @@ import type { StateSource } from '../base/state.ts';
 import type { TraceChannel } from '../base/trace.ts';
 import * as bootStates from './boot-states.ts';
 import { CoreInstance } from './core-instance.ts';
-import { CPUID_MODELS, cpuidEntries } from './cpuid-models.ts';
+import { parseCpuOption } from './cpu-option.ts';
+import { cpuidEntries, modelFeatureWords, signatureOf } from './cpuid-leaves.ts';
 import { DirectMemory } from './direct-memory.ts';
 import './events.ts';
+import { CORE_FEATURES } from './generated/core-features.ts';
 import { HostPorts } from './host-ports.ts';
 import {
   CPUID_COUNT,
@@ -29,10 +31,7 @@ import {
   EXIT_REQUESTED,
   EXIT_TRIPLE_FAULT,
   EXIT_UNIMPLEMENTED,
-  FEATURES_1_ECX,
-  FEATURES_1_EDX,
-  FEATURES_7_EBX,
-  FEATURES_EXTENDED_EDX,
+  FEATURES,
   GPR,
   LEAVE_BLOCK,
   PHYSICAL_BITS,
@@ -40,11 +39,15 @@ import {
   SEGMENT_BASE,
   SEGMENT_SIZE,
   SEGMENTS,
+  SIGNATURE,
   STATE,
   TRIPLE_FAULT_VECTOR,
   UNKNOWN_MSR_FAULTS,
   VCPU_AREA,
   VCPU_AREA_SIZE,
+  VENDOR,
+  VENDOR_AMD,
+  VENDOR_INTEL,
 } from './layout.ts';
 import { walkPageTables } from './page-walk.ts';
 import { pagingControls } from './paging-controls.ts';
@@ -66,6 +69,11 @@ const RUN_MAX = 2 ** 30;
 /** Longest x86 instruction. */
 const INSTRUCTION_BYTES_MAX = 15;
 
+/** A state of the generator for any seed: spread over 32 bits, and not 0, which it would never leave. */
+function randomStart(seed: number): number {
+  return Math.imul(seed ^ 0x5bd1_e995, 0x9e37_79b1) >>> 0 || 1;
+}
+
 export class Processor implements ProcessorLike {
   readonly core: CoreInstance;
   readonly #direct: DirectMemory;
@@ -82,7 +90,7 @@ export class Processor implements ProcessorLike {
   /** Instructions executed before the core's present run. */
   #executedBefore = 0;
 
-  /** Throws an InternalError for a model that does not exist, or memory that does not fit into 4 GiB. */
+  /** Throws an InternalError for a model or feature that does not exist, or memory that does not fit into 4 GiB. */
   constructor(options: ProcessorOptions, ports: ProcessorPorts) {
     this.#cpus = options.cpus;
     this.#host = new HostPorts(ports, this);
@@ -92,14 +100,16 @@ export class Processor implements ProcessorLike {
     this.#host.attach(this.core, this.#direct);
     this.#tripleFault = ports.trace.channel('cpu.triple-fault');
     this.#unimplementedEvent = ports.trace.channel('cpu.unimplemented');
+    this.#host.random = randomStart(options.seed ?? 1);
     this.#setModel(options.model);
     this.core.setWord(UNKNOWN_MSR_FAULTS, options.unknownMsrs === 'zero' ? 0 : 1);
     this.core.exports.initialise();
   }
 
   #setModel(name: string): void {
-    const model = CPUID_MODELS[name];
-    assert(model !== undefined, `processor model "${name}"`);
+    const option = parseCpuOption(name, CORE_FEATURES);
+    assert(option.ok, `processor model "${name}"`);
+    const { model } = option;
     const entries = cpuidEntries(model, this.#cpus);
     assert(entries.length <= CPUID_ENTRIES_MAX, 'the CPUID table has room for the model');
     for (const [index, entry] of entries.entries()) {
@@ -109,10 +119,9 @@ export class Processor implements ProcessorLike {
     }
     this.core.setWord(CPUID_COUNT, entries.length);
     this.core.setWord(PHYSICAL_BITS, model.physicalBits);
-    this.core.setWord(FEATURES_1_ECX, model.features1Ecx);
-    this.core.setWord(FEATURES_1_EDX, model.features1Edx);
-    this.core.setWord(FEATURES_7_EBX, model.features7Ebx);
-    this.core.setWord(FEATURES_EXTENDED_EDX, model.extendedEdx);
+    for (const [index, word] of modelFeatureWords(model).entries()) this.core.setWord(FEATURES + index * 4, word);
+    this.core.setWord(VENDOR, model.vendor === 'GenuineIntel' ? VENDOR_INTEL : VENDOR_AMD);
+    this.core.setWord(SIGNATURE, signatureOf(model));
   }
 
   // --- Memory -------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { CPUID_MODELS, cpuidEntries } from './cpuid-models.ts';
+import { cpuidEntries } from './cpuid-leaves.ts';
+import { cpuidModel } from './cpuid-models.ts';
 import { type Assembler, R8, R15, RAX, RBX, RCX, RDX } from './testing/assembler.ts';
 import { frameBelow } from './testing/frames.ts';
 import { AT, LongModeMachine, type MachineOptions, SELECTOR } from './testing/test-machine.ts';
@@ -67,7 +68,7 @@ describe('CPUID', () => {
   });
 
   it('shows OSXSAVE only as CR4 has it, and several processors when there are', () => {
-    const model = CPUID_MODELS.qemu64!;
+    const model = cpuidModel('qemu64', [])!;
     const leaf1 = cpuidEntries(model, 4).find((entry) => entry.leaf === 1)!;
     expect(leaf1.ebx).toBe(0x0004_0800);
     expect(leaf1.edx & (1 << 28)).not.toBe(0);

@@ -71,12 +71,14 @@ export interface ProcessorOptions {
   /** Bytes of guest RAM and ROM that {@link ProcessorLike.allocate} must be able to hand out. */
   readonly memoryBytes: number;
   readonly cpus: number;
-  /** CPUID model, as data: `qemu64`, `max`. */
+  /** CPUID model in QEMU's `-cpu` syntax: `qemu64`, `max`, `Nehalem`, `qemu64,+rdrand,-nx` (`cpu-option.ts`). */
   readonly model: string;
   /** Keep, per 8 bytes of RAM, who stored there last. */
   readonly trackWriters: boolean;
   /** RDMSR and WRMSR of an MSR that nobody has: `fault` (default, the specification) or `zero` (QEMU's TCG). */
   readonly unknownMsrs?: 'fault' | 'zero';
+  /** Start of the random numbers that RDRAND and RDSEED give; the same seed gives the same run. 1 by default. */
+  readonly seed?: number;
 }
 
 /** Who stored to an 8-byte unit of RAM last. */

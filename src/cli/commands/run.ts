@@ -1,5 +1,8 @@
 /** `dmascope run IMAGE`. */
+import { parseCpuOption } from '../../cpu/cpu-option.ts';
+import { CORE_FEATURES } from '../../cpu/generated/core-features.ts';
 import type { DeviceOption } from '../../machine/boards/q35-options.ts';
+import { cpuOptionMessage } from '../cpu-option-message.ts';
 import { execute, ownExitCode, readInput } from '../execution.ts';
 import type { Host } from '../host.ts';
 import { checkedPersonality } from '../qemu/own-options.ts';
@@ -38,8 +41,10 @@ export async function runImage(host: Host, services: Services, flags: RunFlags, 
     flags.personality,
     services.personalities.map(({ name }) => name),
   );
-  if (!services.cpuModels.includes(flags.cpu)) {
-    throw new UsageError(`there is no CPU model "${flags.cpu}"`, `models: ${services.cpuModels.join(', ')}`);
+  const cpu = parseCpuOption(flags.cpu, CORE_FEATURES);
+  if (!cpu.ok) {
+    const { message, hint } = cpuOptionMessage(cpu.error);
+    throw new UsageError(`--cpu ${flags.cpu}: ${message}`, hint);
   }
   const reports = (flags.report ?? []).map(parseReport);
   const result = await execute(host, services, talk, {

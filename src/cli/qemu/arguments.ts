@@ -7,7 +7,6 @@ import { QEMU_OPTIONS, UNSUPPORTED_OPTIONS } from './options.ts';
 
 export interface QemuArgumentContext {
   readonly personalities: readonly string[];
-  readonly cpuModels: readonly string[];
   /** Something worth a line that is no error. */
   note(text: string): void;
 }

@@ -19,7 +19,6 @@ export async function runQemuForm(host: Host, services: Services, args: readonly
   const talk = new Talk(host);
   const read = readQemuArguments(args, {
     personalities: services.personalities.map(({ name }) => name),
-    cpuModels: services.cpuModels,
     note: (text) => talk.note(text),
   });
   if (read.kind === 'help') {

@@ -1,8 +1,11 @@
 /** The options of QEMU's command line: those that dmascope reads, and those that it knows but does not support. */
 
+import { parseCpuOption } from '../../cpu/cpu-option.ts';
+import { CORE_FEATURES } from '../../cpu/generated/core-features.ts';
 import { matchesGlob } from '../../debug/glob.ts';
 import { LOG_ITEMS, parseLogItems } from '../../debug/log-items.ts';
 import { TRACE_EVENT_NAMES } from '../../debug/trace-lines.ts';
+import { cpuOptionMessage } from '../cpu-option-message.ts';
 import { checkedRam, checkedRamBelow4g, parseSize } from '../quantities.ts';
 import { didYouMean } from '../suggestion.ts';
 import { UsageError } from '../usage-error.ts';
@@ -15,7 +18,6 @@ import { readOwnOptions } from './own-options.ts';
 export interface OptionContext {
   readonly configuration: QemuConfiguration;
   readonly personalities: readonly string[];
-  readonly cpuModels: readonly string[];
   note(text: string): void;
 }
 
@@ -83,19 +85,13 @@ function readMemory({ configuration }: OptionContext, argument: string): void {
   }
 }
 
-function readCpu({ configuration, cpuModels }: OptionContext, argument: string): void {
-  const [model, ...features] = argument.split(',');
-  const base = model!.replace(/-v\d+$/, '');
-  if (!cpuModels.includes(base)) {
-    refuse(
-      'cpu',
-      argument,
-      `the CPU model "${model}" is not supported${didYouMean(base, cpuModels)}`,
-      `models: ${cpuModels.join(', ')}`,
-    );
+function readCpu({ configuration }: OptionContext, argument: string): void {
+  const option = parseCpuOption(argument, CORE_FEATURES);
+  if (!option.ok) {
+    const { message, hint } = cpuOptionMessage(option.error);
+    refuse('cpu', argument, message, hint);
   }
-  if (features.length > 0) refuse('cpu', argument, `the CPU feature "${features[0]}" cannot be switched`);
-  configuration.cpuModel = base;
+  configuration.cpuModel = argument;
 }
 
 function readLog({ configuration }: OptionContext, argument: string): void {

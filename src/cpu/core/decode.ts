@@ -1,15 +1,16 @@
 // The decoder: bytes to µops by the generated opcode table (Intel SDM Vol. 2, chapter 2 and appendix A).
 
 import {
-  FORM_LOAD, FORM_MEMORY, INDEX_ENTRY_SIZE, MATCH_EXT_SHIFT, MATCH_MODES_SHIFT, MATCH_MOD_SHIFT, MATCH_RM_SHIFT,
+  FEATURE_NONE, FORM_LOAD, FORM_MEMORY, INDEX_ENTRY_SIZE, MATCH_EXT_SHIFT, MATCH_MODES_SHIFT, MATCH_MOD_SHIFT, MATCH_RM_SHIFT,
   MATCH_VEX_L_SHIFT, MATCH_VEX_NO_REGISTER, MATCH_VEX_W_SHIFT, MODE, MODE_NO_AVX, MODE_NO_SSE, MODE_NO_X87,
-  OP_AVX_REFUSED, OP_SSE_REFUSED, OP_TOO_LONG, OP_UD, OP_X87_REFUSED, ROW_MATCH, ROW_OPTIONS, ROW_OPTION_AVX,
+  OP_AVX_REFUSED, OP_SSE_REFUSED, OP_TOO_LONG, OP_UD, OP_X87_REFUSED, ROW_FEATURE, ROW_MATCH, ROW_OPTIONS, ROW_OPTION_AVX,
   ROW_OPTION_END, ROW_OPTION_LOCK, ROW_OPTION_SSE, ROW_OPTION_X87, ROW_OP_MEMORY, ROW_OP_REGISTER, ROW_SIZE,
   ROW_SIZED, UOP_DISP, UOP_FORM, UOP_LENGTH, UOP_LINK_NEXT, UOP_LINK_TAKEN, UOP_OP, UOP_PLAIN, UOP_SIZE,
 } from './constants';
 import { openWindow, position, ranOut } from './decode-bytes';
 import { isMemory, modrm, operands, operandSizes, readModrm, relative, ripRelative, sizeLog } from './decode-operands';
 import { is64, lock, mandatory, map, readPrefixes, rex, vexLength, vexRegister, vexWide } from './decode-prefixes';
+import { hasFeature } from './features';
 import { ROW_INDEX, ROWS } from './generated/decode-tables';
 
 /** Longest instruction (Intel SDM Vol. 2 2.3.11). */
@@ -97,6 +98,8 @@ function findRow(index: u32, opcode: u32): u32 {
     const fixed = (match >> MATCH_RM_SHIFT) & 15;
     if (fixed != 8 && fixed != rm) continue;
     if (map >= VEX_MAP && !vexFits(match)) continue;
+    const feature = <u32>load<u16>(row, ROW_FEATURE);
+    if (feature != FEATURE_NONE && !hasFeature(feature)) continue;
     // 90 is NOP unless REX.B makes it XCHG r8, rax.
     if (map == 0 && opcode == 0x90 && rex & 1 && i == 0) continue;
     return row;

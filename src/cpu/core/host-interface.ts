@@ -3,7 +3,7 @@
 import {
   ACTIVE_CPU, CPUS_MAX, CPU_COUNT, CPU_INDEX, CR0, DEBUG_REGISTERS, EFLAGS, GDT_LIMIT, IDT_LIMIT, LEAVE_BLOCK,
   MISC_ENABLE, MXCSR, MXCSR_MASK, OBSERVE_STORES, PAGE_CODE, PAGE_FLAGS, PAT, RDX, RIP, SEG_CS, SEG_DS, SEG_ES, SEG_FS,
-  SEG_GS, SEG_LDTR, SEG_SS, SEG_TR, SITE_SPACE, STATE, STATE_SIZE, TLB_SETS, TLB_SETS_BASE, TLB_SET_SIZE, VCPU_AREA,
+  SEG_GS, SEG_LDTR, SEG_SS, SEG_TR, SIGNATURE, SITE_SPACE, STATE, STATE_SIZE, TLB_SETS, TLB_SETS_BASE, TLB_SET_SIZE, VCPU_AREA,
   VCPU_AREA_SIZE, VCPU_PARKED_STATE, VCPU_TLB, X87_CONTROL, X87_TAG, XCR0,
 } from './generated/layout';
 import { dropCode } from './blocks';
@@ -13,9 +13,6 @@ import { directRangesChanged } from './physical';
 import { codeMappingChanged } from './run-state';
 import { setSegment, updateMode } from './state';
 import { clearSets, flushAll } from './tlb';
-
-/** Family 15, model 107, stepping 1: what DX holds after RESET (Vol. 3A 9.1.2); the facade overwrites it by model. */
-const RESET_SIGNATURE: u64 = 0x60fb1;
 
 /** Registers as RESET leaves them (Vol. 3A table 9-1): real mode, CS:IP at 0xfffffff0. */
 export function resetActive(): void {
@@ -29,7 +26,8 @@ export function resetActive(): void {
   setSegment(SEG_LDTR, 0, 0, 0xffff, 0x82);
   setSegment(SEG_TR, 0, 0, 0xffff, 0x8b);
   store<u64>(RIP, 0xfff0);
-  store<u64>(RDX, RESET_SIGNATURE);
+  // Vol. 3A 9.1.2.
+  store<u64>(RDX, <u64>load<u32>(SIGNATURE));
   store<u32>(EFLAGS, 2);
   store<u64>(CR0, 0x60000010);
   store<u32>(GDT_LIMIT, 0xffff);

@@ -1,4 +1,5 @@
 /** The decoder's tables as AssemblyScript: rows by opcode, and what may be exchanged for what in a decoded block. */
+import { knownFeature } from './features.ts';
 import { CONDITIONS, handlerOf } from './handlers.ts';
 import { BANNER } from './layout-source.ts';
 import type { Operations } from './operations.ts';
@@ -104,6 +105,7 @@ function rowBytes(row: Row, operations: Operations): number[] {
   view.setUint8(uop.ROW_FLAGS_READ, row.reads);
   view.setUint8(uop.ROW_FLAGS_WRITTEN, row.writes);
   view.setUint8(uop.ROW_FLAGS_UNDEFINED, row.undefinedFlags);
+  view.setUint16(uop.ROW_FEATURE, row.feature === undefined ? uop.FEATURE_NONE : knownFeature(row.feature), true);
   return [...bytes];
 }
 

@@ -123,10 +123,10 @@ const MOVES: Row[] = [
   row('0f c1 /r', 'XADD', 'Ev,Gv', ALL, 'xadd', 'lock'),
   row('0f c8+r', 'BSWAP', 'Zy', '', 'bswap'),
   row('np 0f c3 /r mem', 'MOVNTI', 'My,Gy', '', 'mov'),
-  row('np 0f 38 f0 /r mem', 'MOVBE', 'Gv,Mv', '', 'movbe_load'),
-  row('66 0f 38 f0 /r mem', 'MOVBE', 'Gv,Mv', '', 'movbe_load'),
-  row('np 0f 38 f1 /r mem', 'MOVBE', 'Mv,Gv', '', 'movbe_store'),
-  row('66 0f 38 f1 /r mem', 'MOVBE', 'Mv,Gv', '', 'movbe_store'),
+  row('np 0f 38 f0 /r mem', 'MOVBE', 'Gv,Mv', '', 'movbe_load', 'cpuid=movbe'),
+  row('66 0f 38 f0 /r mem', 'MOVBE', 'Gv,Mv', '', 'movbe_load', 'cpuid=movbe'),
+  row('np 0f 38 f1 /r mem', 'MOVBE', 'Mv,Gv', '', 'movbe_store', 'cpuid=movbe'),
+  row('66 0f 38 f1 /r mem', 'MOVBE', 'Mv,Gv', '', 'movbe_store', 'cpuid=movbe'),
   row('98', 'CBW', 'rAX', '', 'cbw'),
   row('99', 'CWD', 'rAX', '', 'cwd'),
   row('d7', 'XLAT', '', '', 'xlat'),
@@ -183,8 +183,8 @@ const BITS: Row[] = [
   row('0f ba /6', 'BTR', 'Ev,Ib', 'w:c', 'btr', 'lock'),
   row('0f ba /7', 'BTC', 'Ev,Ib', 'w:c', 'btc', 'lock'),
   row('f3 0f bc /r', 'TZCNT', 'Gv,Ev', 'w:zc u:osap', 'tzcnt'),
-  row('f3 0f bd /r', 'LZCNT', 'Gv,Ev', 'w:zc u:osap', 'lzcnt'),
-  row('f3 0f b8 /r', 'POPCNT', 'Gv,Ev', ALL, 'popcnt'),
+  row('f3 0f bd /r', 'LZCNT', 'Gv,Ev', 'w:zc u:osap', 'lzcnt', 'cpuid=abm'),
+  row('f3 0f b8 /r', 'POPCNT', 'Gv,Ev', ALL, 'popcnt', 'cpuid=popcnt'),
   row('0f bc /r', 'BSF', 'Gv,Ev', 'w:z u:osapc', 'bsf'),
   row('0f bd /r', 'BSR', 'Gv,Ev', 'w:z u:osapc', 'bsr'),
 ];
@@ -265,9 +265,9 @@ const HINTS: Row[] = [
   row('np 0f ae /5 reg', 'LFENCE', '', '', 'nop'),
   row('np 0f ae /6 reg', 'MFENCE', '', '', 'nop'),
   row('np 0f ae /7 reg', 'SFENCE', '', '', 'nop'),
-  row('np 0f ae /7 mem', 'CLFLUSH', 'Mb', '', 'clflush'),
-  row('66 0f ae /7 mem', 'CLFLUSHOPT', 'Mb', '', 'clflush'),
-  row('66 0f ae /6 mem', 'CLWB', 'Mb', '', 'clflush'),
+  row('np 0f ae /7 mem', 'CLFLUSH', 'Mb', '', 'clflush', 'cpuid=clflush'),
+  row('66 0f ae /7 mem', 'CLFLUSHOPT', 'Mb', '', 'clflush', 'cpuid=clflushopt'),
+  row('66 0f ae /6 mem', 'CLWB', 'Mb', '', 'clflush', 'cpuid=clwb'),
 ];
 
 export const INTEGER_ROWS: readonly Row[] = [

@@ -43,6 +43,8 @@ export interface Row {
   readonly handler: string;
   /** See {@link OPTIONS}. */
   readonly options: readonly string[];
+  /** CPUID feature without which the row is not tried: older instructions with the same bytes are, or #UD. */
+  readonly feature: string | undefined;
 }
 
 /** What a row may say beyond its operands. */
@@ -166,8 +168,9 @@ function parsePattern(text: string): Pattern {
 }
 
 /**
- * A row. `flags`: `w:oszapc` written, `r:c` read, `u:oszap` left undefined, separated by spaces. Throws on a mistake in
- * the table, when the core is built.
+ * A row. `flags`: `w:oszapc` written, `r:c` read, `u:oszap` left undefined, separated by spaces. `options`: names of
+ * {@link OPTIONS}, and `cpuid=NAME` for the feature that it takes (`features.ts`). Throws on a mistake in the table,
+ * when the core is built.
  */
 export function row(
   pattern: string,
@@ -179,7 +182,9 @@ export function row(
 ): Row {
   const masks: { [kind: string]: number; r?: number; w?: number; u?: number } = {};
   for (const part of flags.split(' ').filter(Boolean)) masks[part.slice(0, 1)] = flagMask(part.slice(2));
-  const names = options.split(' ').filter(Boolean);
+  const words = options.split(' ').filter(Boolean);
+  const feature = words.find((word) => word.startsWith('cpuid='))?.slice('cpuid='.length);
+  const names = words.filter((word) => !word.startsWith('cpuid='));
   for (const name of names) if (!(name in OPTIONS)) throw new Error(`opcode table: no option '${name}' (${mnemonic})`);
   return {
     ...parsePattern(pattern),
@@ -190,5 +195,6 @@ export function row(
     undefinedFlags: masks.u ?? 0,
     handler,
     options: names,
+    feature,
   };
 }

@@ -156,12 +156,6 @@ const UNIMPLEMENTED: Row[] = [
     'cc',
     'df',
   ].map((byte) => row(`0f 3a ${byte} /r`, 'SSE_0F3A', 'Vx,Wx,Ib', '', 'unimplemented', 'sse end address')),
-  ...['np', '66', 'f3'].flatMap((prefix) => [
-    row(`${prefix} 0f ae /4 mem`, 'XSAVE', 'M', '', 'unimplemented', 'end address'),
-  ]),
-  row('np 0f ae /5 mem', 'XRSTOR', 'M', '', 'unimplemented', 'end address'),
-  row('np 0f ae /6 mem', 'XSAVEOPT', 'M', '', 'unimplemented', 'end address'),
-  ...[0, 1, 2, 3].map((ext) => row(`f3 0f ae /${ext} reg o64`, 'RDFSBASE', 'Ry', '', 'unimplemented', 'end')),
 ];
 
 export const SSE_ROWS: readonly Row[] = [

@@ -3,6 +3,7 @@ import { INTEGER_ROWS } from './integer.ts';
 import type { Row } from './row.ts';
 import { SSE_ROWS } from './sse.ts';
 import { SYSTEM_ROWS } from './system.ts';
+import { XSAVE_ROWS } from './xsave.ts';
 
 /** How much a row narrows its opcode: rows that fix more are tried first. */
 function specificity(row: Row): number {
@@ -15,7 +16,7 @@ function specificity(row: Row): number {
   return score;
 }
 
-export const OPCODE_TABLE: readonly Row[] = [...INTEGER_ROWS, ...SYSTEM_ROWS, ...SSE_ROWS]
+export const OPCODE_TABLE: readonly Row[] = [...INTEGER_ROWS, ...SYSTEM_ROWS, ...SSE_ROWS, ...XSAVE_ROWS]
   .map((row, order) => ({ row, order }))
   .sort((a, b) => specificity(b.row) - specificity(a.row) || a.order - b.order)
   .map(({ row }) => row);

@@ -149,6 +149,9 @@ export const ROW_FLAGS_READ = 16;
 export const ROW_FLAGS_WRITTEN = 17;
 export const ROW_FLAGS_UNDEFINED = 18;
 export const ROW_SIZING = 19;
+/** u16: number of the CPUID feature that the row takes, or {@link FEATURE_NONE}. */
+export const ROW_FEATURE = 20;
+export const FEATURE_NONE = 0xffff;
 /**
  * Bits of ROW_MATCH: prefixes 3-0, mod 5-4, modes 7-6, ext 11-8 (8: any), rm 15-12 (8: any); of a row with VEX also
  * lengths 17-16, W 19-18, and 20 when VEX.vvvv is no operand and has to be 1111b.
