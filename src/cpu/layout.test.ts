@@ -55,7 +55,7 @@ describe('the layout of the core’s memory', () => {
     for (const [name, start, size] of STATE_PARTS) {
       expect(start + size, name).toBeLessThanOrEqual(layout.STATE_FREE);
     }
-    expect(layout.FRAME + 64).toBeLessThanOrEqual(layout.CONTROL_FREE);
+    expect(layout.FRAME + layout.FRAME_SIZE).toBeLessThanOrEqual(layout.CONTROL_FREE);
     expect(layout.WALK_ENTRIES + 4 * 16).toBeLessThanOrEqual(layout.FRAME);
     expect(layout.VCPU_TLB + layout.TLB_SETS * layout.TLB_SET_SIZE).toBeLessThanOrEqual(layout.VCPU_AREA_SIZE);
     expect(layout.TLB_ENTRIES * layout.TLB_ENTRY_SIZE).toBe(layout.TLB_SET_SIZE);

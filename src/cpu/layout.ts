@@ -190,10 +190,11 @@ export const EXIT_REASON = CONTROL + 0x4c;
 export const TRIPLE_FAULT_VECTOR = CONTROL + 0x50;
 /** 1: every store to RAM is told to the host before it happens (u32). */
 export const OBSERVE_STORES = CONTROL + 0x54;
-/** The stack frame that a delivery or a far transfer is about to push: 64 bytes. */
-export const FRAME = CONTROL + 0xc0;
 /** The entries of the last page walk: {u64 address, u64 value} from the root down, four at most. */
 export const WALK_ENTRIES = CONTROL + 0x80;
+/** The stack frame that a delivery or a far transfer is about to push: 31 parameters, CS:EIP and SS:ESP at most. */
+export const FRAME = CONTROL + 0x100;
+export const FRAME_SIZE = 160;
 /** The model's CPUID feature words (u32 each), in the order of isa/features.ts: what decodes, what CR4 and EFER take. */
 export const FEATURES = CONTROL + 0x300;
 export const FEATURES_1_EDX = FEATURES + 0;
@@ -339,3 +340,5 @@ export const NEXT = 0;
 export const CONTINUE_AT_RIP = 1;
 export const FAULTED = 2;
 export const EXIT_TO_HOST = 3;
+/** A fault is pending, and RIP is where it is to be delivered: a task switch that had been committed. */
+export const FAULTED_AT_RIP = 4;

@@ -87,11 +87,16 @@ function writeCr3(value: u64): bool {
     raiseGeneralProtection();
     return false;
   }
+  loadPageTables(value);
+  return true;
+}
+
+/** CR3 takes a value that needs no check: MOV has made it, or it is a task's 32 bits. */
+export function loadPageTables(value: u64): void {
   store<u64>(CR3, value);
   flushNonGlobal();
   noteSpace();
   pageTablesChanged();
-  return true;
 }
 
 /** After CR3, CR0 or EFER were set from outside (a debugger, a boot state). */

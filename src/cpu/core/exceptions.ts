@@ -1,10 +1,10 @@
 // Delivery of exceptions and interrupts (Intel SDM Vol. 3A chapter 6): real mode, 32-bit protected mode and long mode.
-// Does not implement: task gates (reported as unimplemented), delivery out of virtual-8086 mode with CR4.VME.
+// Does not implement: delivery out of virtual-8086 mode with CR4.VME.
 
 import {
-  CR2, DELIVER_EXCEPTION, DELIVER_INTERRUPT, DELIVER_NMI, DELIVER_SOFTWARE, EFLAGS, EVENTS,
-  EVENT_EXIT, EVENT_HALTED, EVENT_INTERRUPT_LINE, EVENT_LIMIT, EVENT_NMI, EXIT_BUDGET, EXIT_HALTED, EXIT_REASON, EXIT_REQUESTED, EXIT_TRIPLE_FAULT,
-  EXIT_UNIMPLEMENTED, FAULT, FAULT_ADDRESS, FAULT_ERROR, FAULT_HAS_ERROR, FRAME, HALTED, IDT_BASE, IDT_LIMIT,
+  CONTINUE_AT_RIP, CR2, DELIVER_EXCEPTION, DELIVER_INTERRUPT, DELIVER_NMI, DELIVER_SOFTWARE, EFLAGS, EVENTS,
+  EVENT_EXIT, EVENT_HALTED, EVENT_INTERRUPT_LINE, EVENT_LIMIT, EVENT_NMI, EXIT_BUDGET, EXIT_HALTED, EXIT_REQUESTED, EXIT_TRIPLE_FAULT,
+  FAULT, FAULTED, FAULTED_AT_RIP, FAULT_ADDRESS, FAULT_ERROR, FAULT_HAS_ERROR, FRAME, HALTED, IDT_BASE, IDT_LIMIT,
   INTERRUPT_SHADOW, NMI_BLOCKED, RIP, RSP, SCRATCH_RMW, SEG_CS, SEG_DS, SEG_ES, SEG_FS, SEG_GS, SEG_SS,
   TLB_SUPERVISOR, TRACE_INTERRUPTS, TRIPLE_FAULT_VECTOR,
 } from './generated/layout';
@@ -22,15 +22,17 @@ import {
   BP, DB, DE, DF, FLAG_IF, FLAG_IOPL, FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VM, GP, NMI, NP, OF, PF, SS, TS, cpl,
   longMode, protectedMode, raise, raiseGeneralProtection, selector, setCpl, setSegment, updateMode,
 } from './state';
+import { BY_EVENT, enteredWideTask, switchTask, taskTargetFits } from './task-switch';
 
 /** The gate that {@link readGate} read. */
 let gateSelector: u32 = 0;
 let gateOffset: u64 = 0;
 let gateType: u32 = 0;
 let gateIst: u32 = 0;
+const TASK_GATE: u32 = 5;
 
-/** Set when a delivery met a task gate: hardware task switches are not there yet. */
-let metTaskGate: bool = false;
+/** Set when a delivery failed in the task that it had switched to: the fault belongs there, at RIP. */
+let failedInTask: bool = false;
 
 /** #DE, #TS, #NP, #SS, #GP (Vol. 3A table 6-4). */
 function contributory(vector: u32): bool {
@@ -50,7 +52,6 @@ export function deliverFault(): i32 {
   let vector = load<u32>(FAULT) - 1;
   let error = load<u32>(FAULT_ERROR);
   let hasError = load<u32>(FAULT_HAS_ERROR) != 0;
-  metTaskGate = false;
   // Each round ends, or moves on towards a double and then a triple fault; benign vectors cannot fault twice.
   for (let round = 0; round < 8; round++) {
     store<u32>(FAULT, 0);
@@ -58,7 +59,6 @@ export function deliverFault(): i32 {
     if (load<u32>(TRACE_INTERRUPTS)) traceInterrupt(vector, hasError ? 1 : 0, error, DELIVER_EXCEPTION);
     const done = deliver(vector, hasError, error, load<u64>(RIP), isFault(vector), false);
     if (done) return -1;
-    if (metTaskGate) return EXIT_UNIMPLEMENTED;
     const second = load<u32>(FAULT) - 1;
     if (vector == DF) break;
     if (
@@ -84,24 +84,19 @@ export function deliverFault(): i32 {
 
 /** Delivers an external interrupt or NMI between two instructions. Returns as {@link deliverFault}. */
 export function deliverInterrupt(vector: u32, kind: u32): i32 {
-  metTaskGate = false;
   if (load<u32>(TRACE_INTERRUPTS)) traceInterrupt(vector, 0, 0, kind);
   if (deliver(vector, false, 0, load<u64>(RIP), false, false)) return -1;
-  if (metTaskGate) return EXIT_UNIMPLEMENTED;
   return deliverFault();
 }
 
 /**
- * INT n, INT3, INTO, INT1. `next` is what the frame returns to. False: a fault is pending at the instruction itself, or
- * EXIT_REASON is set (a task gate).
+ * INT n, INT3, INTO, INT1. `next` is what the frame returns to. Returns CONTINUE_AT_RIP, FAULTED (a fault is pending at
+ * the instruction itself) or FAULTED_AT_RIP (in the task that a gate led to).
  */
-export function softwareInterrupt(vector: u32, next: u64): bool {
-  metTaskGate = false;
-  store<u32>(EXIT_REASON, 0);
+export function softwareInterrupt(vector: u32, next: u64): i32 {
   if (load<u32>(TRACE_INTERRUPTS)) traceInterrupt(vector, 0, 0, DELIVER_SOFTWARE);
-  if (deliver(vector, false, 0, next, false, true)) return true;
-  if (metTaskGate) store<u32>(EXIT_REASON, EXIT_UNIMPLEMENTED);
-  return false;
+  if (deliver(vector, false, 0, next, false, true)) return CONTINUE_AT_RIP;
+  return failedInTask ? FAULTED_AT_RIP : FAULTED;
 }
 
 /**
@@ -152,11 +147,13 @@ function wake(): void {
   store<u32>(EVENTS, load<u32>(EVENTS) & ~EVENT_HALTED);
 }
 
-/** One delivery. False: a fault is pending (or a task gate was met) and the processor is as it was before. */
+/** One delivery. False: a fault is pending and the processor is as it was before, unless {@link failedInTask}. */
 function deliver(vector: u32, hasError: bool, error: u32, next: u64, fault: bool, software: bool): bool {
+  failedInTask = false;
   if (!protectedMode()) return deliverReal(vector, next);
   const external: u32 = software ? 0 : 1;
   if (!readGate(vector, external, software)) return false;
+  if (gateType == TASK_GATE) return deliverTask(hasError, error, next, fault, external);
   return longMode()
     ? deliverLong(vector, hasError, error, next, fault, external)
     : deliverProtected(vector, hasError, error, next, fault, external);
@@ -203,7 +200,7 @@ function readGate(vector: u32, external: u32, software: bool): bool {
   gateOffset = <u64>((low & 0xffff) | (high & 0xffff0000));
   if (long) gateOffset |= <u64>load<u32>(p, 8) << 32;
   const interruptOrTrap = gateType == 0xe || gateType == 0xf;
-  const legacy = gateType == 6 || gateType == 7 || gateType == 5;
+  const legacy = gateType == 6 || gateType == 7 || gateType == TASK_GATE;
   if (!interruptOrTrap && (long || !legacy)) {
     raiseGeneralProtection(error);
     return false;
@@ -216,11 +213,24 @@ function readGate(vector: u32, external: u32, software: bool): bool {
     raise(NP, error, true);
     return false;
   }
-  if (gateType == 5) {
-    metTaskGate = true;
-    return false;
-  }
   return true;
+}
+
+/** Through a task gate (Vol. 3A 7.3): the handler is a task of its own and finds the error code on its stack. */
+function deliverTask(hasError: bool, error: u32, next: u64, fault: bool, external: u32): bool {
+  const flags = readFlags();
+  const result = switchTask(gateSelector, BY_EVENT, next, fault ? flags | FLAG_RF : flags, external);
+  failedInTask = result != FAULTED;
+  if (result != CONTINUE_AT_RIP) return false;
+  if (hasError) {
+    const size: u32 = enteredWideTask ? 4 : 2;
+    setFrame(0, size, error);
+    if (!pushFrame(size)) {
+      if (load<u32>(FAULT) == SS + 1) store<u32>(FAULT_ERROR, external);
+      return false;
+    }
+  }
+  return taskTargetFits(external);
 }
 
 /** Reads and checks the handler's code segment. Its level is in {@link handlerLevel}. */

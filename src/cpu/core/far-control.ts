@@ -1,5 +1,4 @@
 // Transfers to other code segments: far JMP and CALL, also through call gates (Intel SDM Vol. 2; Vol. 3A 5.8).
-// Does not implement: task gates and TSS targets (reported as unimplemented).
 
 import { RIP, RSP, SEG_CS, SEG_SS, UOP_DISP, UOP_IMM, FRAME } from './generated/layout';
 import { storeBytesAs } from './mmu';
@@ -15,7 +14,8 @@ import {
   NP, SS, TS, cpl, longMode, raise, raiseGeneralProtection, segmentLimit, selector, setCpl, setSegment, updateMode,
 } from './state';
 import { nextRipOf, readMemory, sizeOf } from './system-operands';
-import { DONE, FAILED, loadCode, realMode, targetFits, taskSwitch } from './far-transfer';
+import { DONE, FAILED, loadCode, realMode, targetFits } from './far-transfer';
+import { transferThroughTask } from './task-switch';
 
 /** A code descriptor for JMP or CALL at the present level. False: fault pending. */
 function checkCode(value: u32, offset: u64): bool {
@@ -81,7 +81,8 @@ function throughGate(value: u32, pushed: u32, next: u64): i32 {
   const type = descriptorType();
   const long = longMode();
   const callGate = type == 0xc || (!long && type == 4);
-  if (!long && (type == 1 || type == 3 || type == 5 || type == 9 || type == 0xb)) return taskSwitch();
+  // Any TSS, available or busy, or a task gate.
+  if (!long && (type == 5 || (type & 5) == 1)) return transferThroughTask(value, pushed != 0, next);
   if (!callGate || max<u32>(cpl(), value & 3) > descriptorDpl()) {
     raiseGeneralProtection(error);
     return FAILED;
@@ -137,10 +138,8 @@ function callInner(code: u32, offset: u64, level: u32, size: u32, parameters: u3
   if (count) {
     const p = peekFrame(count * size);
     if (!p) return FAILED;
-    // At most 31 parameters of 4 bytes: they go through the frame in place.
     memory.copy(FRAME + 2 * size, FRAME, count * size);
   }
-  if (bytes > 64) return taskSwitch();
   setFrame(0, size, next);
   setFrame(size, size, selector(SEG_CS));
   setFrame((2 + count) * size, size, load<u64>(RSP));
@@ -182,7 +181,7 @@ function callInner(code: u32, offset: u64, level: u32, size: u32, parameters: u3
 // --- JMP, CALL -------------------------------------------------------------------------------------------------------
 
 export function sys_jmp_far(uop: u32): i32 {
-  return transfer(load<u32>(uop, UOP_IMM) & 0xffff, load<u64>(uop, UOP_DISP), 0, 0);
+  return transfer(load<u32>(uop, UOP_IMM) & 0xffff, load<u64>(uop, UOP_DISP), 0, nextRipOf(uop));
 }
 export function sys_call_far(uop: u32): i32 {
   return transfer(load<u32>(uop, UOP_IMM) & 0xffff, load<u64>(uop, UOP_DISP), sizeOf(uop), nextRipOf(uop));

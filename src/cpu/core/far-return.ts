@@ -1,5 +1,4 @@
 // Returns to other code segments: far RET and IRET (Intel SDM Vol. 2; Vol. 3A 5.8, 6.12).
-// Does not implement: IRET to another task (reported as unimplemented).
 
 import { readFlags, writeFlags } from './flags';
 import {
@@ -14,8 +13,9 @@ import {
   FLAGS_ARITHMETIC, FLAG_AC, FLAG_DF, FLAG_ID, FLAG_IF, FLAG_IOPL, FLAG_NT, FLAG_TF, FLAG_VIF, FLAG_VIP, FLAG_VM, GP,
   NP, SS, code64, cpl, longMode, raise, raiseGeneralProtection, segmentLimit, setCpl, setSegment, updateMode,
 } from './state';
-import { sizeOf } from './system-operands';
-import { DONE, FAILED, loadCode, realMode, targetFits, taskSwitch } from './far-transfer';
+import { nextRipOf, sizeOf } from './system-operands';
+import { returnToTask } from './task-switch';
+import { DONE, FAILED, loadCode, realMode, targetFits } from './far-transfer';
 
 /** The code segment a return goes to, read and checked (Vol. 2, RET and IRET). False: fault pending. */
 function checkReturnCode(value: u32, offset: u64): bool {
@@ -187,12 +187,14 @@ export function sys_iret(uop: u32): i32 {
     }
     result = returnReal(size, 2 * size, 0);
   } else if (flags & FLAG_NT) {
-    if (!longMode()) return taskSwitch();
-    raiseGeneralProtection();
-    return FAILED;
+    if (longMode()) {
+      raiseGeneralProtection();
+      return FAILED;
+    }
+    result = returnToTask(nextRipOf(uop));
   } else {
     result = returnTo(size, 2 * size, 0);
   }
-  if (result == DONE) store<u32>(NMI_BLOCKED, 0);
+  if (result != FAILED) store<u32>(NMI_BLOCKED, 0);
   return result;
 }

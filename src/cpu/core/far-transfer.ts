@@ -1,8 +1,6 @@
 // What far jumps, calls and returns have in common (Intel SDM Vol. 3A 5.8).
 
-import {
-  CONTINUE_AT_RIP, EFLAGS, EXIT_REASON, EXIT_TO_HOST, EXIT_UNIMPLEMENTED, FAULTED, RIP, SEG_CS,
-} from './generated/layout';
+import { CONTINUE_AT_RIP, EFLAGS, FAULTED, RIP, SEG_CS } from './generated/layout';
 import { canonical } from './paging';
 import { ATTRIBUTE_LONG, descriptorAttributes, descriptorBase, descriptorLimit } from './segments';
 import { FLAG_VM, longMode, protectedMode, raiseGeneralProtection, setSegment } from './state';
@@ -14,11 +12,6 @@ export const DONE: i32 = CONTINUE_AT_RIP;
 @inline
 export function realMode(): bool {
   return !protectedMode() || (load<u32>(EFLAGS) & FLAG_VM) != 0;
-}
-
-export function taskSwitch(): i32 {
-  store<u32>(EXIT_REASON, EXIT_UNIMPLEMENTED);
-  return EXIT_TO_HOST;
 }
 
 /** The instruction pointer's check against the code descriptor read last: canonical, or within the limit. */

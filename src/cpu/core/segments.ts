@@ -1,6 +1,5 @@
 // Segment registers and descriptors (Intel SDM Vol. 3A chapters 3 and 5): loads with their checks, and the stack
 // accesses that deliveries and far transfers share.
-// Does not implement: 16-bit TSS, hardware task switches.
 
 import {
   ACCESS_KIND, EFLAGS, FRAME, GDT_BASE, GDT_LIMIT, RSP, SCRATCH_RMW, SEGMENT_ATTRIBUTES, SEG_CS, SEG_DS, SEG_ES,
@@ -264,10 +263,13 @@ export function peekFrame(size: u32): u32 {
     raise(SS, 0, true);
     return 0;
   }
-  const p = readPointerAs(stackLinear(offset), size, load<u32>(ACCESS_KIND), SCRATCH_RMW);
-  if (!p) return 0;
-  // A copy: descriptor loads may follow before the last value is used.
-  memory.copy(FRAME, p, size);
+  // A copy: descriptor loads may follow before the last value is used. A call gate's parameters are more than one read.
+  for (let at: u32 = 0; at < size; at += 64) {
+    const piece = min<u32>(size - at, 64);
+    const p = readPointerAs(stackLinear(offset + at), piece, load<u32>(ACCESS_KIND), SCRATCH_RMW);
+    if (!p) return 0;
+    memory.copy(FRAME + at, p, piece);
+  }
   return FRAME;
 }
 

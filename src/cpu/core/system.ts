@@ -3,7 +3,7 @@
 import { halt, softwareInterrupt } from './exceptions';
 import { readFlags, writeFlags } from './flags';
 import {
-  CONTINUE_AT_RIP, CPUID_COUNT, CPUID_ENTRY_SIZE, CPUID_TABLE, CPU_INDEX, EFLAGS, EXIT_REASON, EXIT_TO_HOST, FAULTED,
+  CONTINUE_AT_RIP, CPUID_COUNT, CPUID_ENTRY_SIZE, CPUID_TABLE, CPU_INDEX, EFLAGS, FAULTED,
   FEATURES_1_ECX, FEATURES_7_EBX, INTERRUPT_SHADOW, NEXT, RAX, RBX, RCX, RDX, RIP, SCRATCH_RMW, SEG_TR, TLB_SUPERVISOR,
   UOP_IMM,
 } from './generated/layout';
@@ -59,8 +59,7 @@ export function sys_hlt(uop: u32): i32 {
 
 function interrupt(vector: u32, uop: u32): i32 {
   setCurrentUop(uop);
-  if (softwareInterrupt(vector, nextRipOf(uop))) return CONTINUE_AT_RIP;
-  return load<u32>(EXIT_REASON) ? EXIT_TO_HOST : FAULTED;
+  return softwareInterrupt(vector, nextRipOf(uop));
 }
 
 export function sys_int(uop: u32): i32 {
