@@ -50,7 +50,7 @@ export const EVENTS = STATE + 0x0fc;
 export const LEAVE_BLOCK = STATE + 0x100;
 /** 1 while the instruction after STI or MOV SS runs (u32): no interrupt is taken before it ends. */
 export const INTERRUPT_SHADOW = STATE + 0x104;
-/** 1 after HLT until an interrupt; 2 after a triple fault until reset (u32). */
+/** 1 after HLT until an interrupt; 2 after a triple fault until reset; 3 until a start-up IPI (u32). */
 export const HALTED = STATE + 0x108;
 /** Current privilege level, 0-3 (u32). */
 export const CPL = STATE + 0x10c;
@@ -124,6 +124,8 @@ export const MTRR_VARIABLE = STATE + 0x318;
 export const DEBUG_REGISTERS = STATE + 0x3a0;
 /** IA32_APIC_BASE-independent processor number of this state (u32). */
 export const CPU_INDEX = STATE + 0x3e0;
+/** Vector of the start-up IPI that waits to be taken (u32): with EVENT_STARTUP. */
+export const STARTUP_VECTOR = STATE + 0x3e4;
 
 /** xmm0-15, 16 bytes each, 16-byte aligned; then MXCSR. */
 export const XMM = STATE + 0x400;
@@ -190,6 +192,8 @@ export const EXIT_REASON = CONTROL + 0x4c;
 export const TRIPLE_FAULT_VECTOR = CONTROL + 0x50;
 /** 1: every store to RAM is told to the host before it happens (u32). */
 export const OBSERVE_STORES = CONTROL + 0x54;
+/** 1: PAUSE ends the run with EXIT_PAUSED, because another processor could use the time (u32). */
+export const PAUSE_YIELDS = CONTROL + 0x58;
 /** The entries of the last page walk: {u64 address, u64 value} from the root down, four at most. */
 export const WALK_ENTRIES = CONTROL + 0x80;
 /** The stack frame that a delivery or a far transfer is about to push: 31 parameters, CS:EIP and SS:ESP at most. */
@@ -321,6 +325,9 @@ export const EVENT_LIMIT = 8;
 export const EVENT_SINGLE_STEP = 0x10;
 /** HALTED is not 0. */
 export const EVENT_HALTED = 0x20;
+/** INIT; start-up IPI with its vector in STARTUP_VECTOR. */
+export const EVENT_INIT = 0x100;
+export const EVENT_STARTUP = 0x200;
 
 /** What `run` of the core returns, and what {@link EXIT_REASONS} names. */
 export const EXIT_BUDGET = 0;
@@ -328,6 +335,8 @@ export const EXIT_HALTED = 1;
 export const EXIT_TRIPLE_FAULT = 2;
 export const EXIT_UNIMPLEMENTED = 3;
 export const EXIT_REQUESTED = 4;
+/** PAUSE, when PAUSE_YIELDS says so. */
+export const EXIT_PAUSED = 5;
 
 /** How a delivery came about: the `kind` of `traceInterrupt` and of {@link EVENT_KINDS}. */
 export const DELIVER_EXCEPTION = 0;

@@ -1,8 +1,6 @@
 /**
  * The processor: a facade over the WebAssembly core. It owns the core's memory, hands out guest RAM from it, connects
- * the core to the machine's ports, and reads and sets registers.
- *
- * Does not implement: running the other processors when there are several (they stay in wait-for-SIPI).
+ * the core to the machine's ports, and reads and sets registers. One of several processors is active at a time.
  */
 import { type Gpa, type Gva, gpa, gva } from '../base/address.ts';
 import { assert, unreachable } from '../base/assert.ts';
@@ -21,27 +19,37 @@ import {
   CPUID_ENTRIES_MAX,
   CPUID_ENTRY_SIZE,
   CPUID_TABLE,
+  EFLAGS,
   EVENT_EXIT,
+  EVENT_HALTED,
+  EVENT_INIT,
   EVENT_INTERRUPT_LINE,
   EVENT_LIMIT,
   EVENT_NMI,
+  EVENT_STARTUP,
   EVENTS,
   EXIT_BUDGET,
   EXIT_HALTED,
+  EXIT_PAUSED,
   EXIT_REQUESTED,
   EXIT_TRIPLE_FAULT,
   EXIT_UNIMPLEMENTED,
   FEATURES,
   GPR,
+  HALTED,
   LEAVE_BLOCK,
+  NMI_BLOCKED,
+  PAUSE_YIELDS,
   PHYSICAL_BITS,
   SEG_CS,
   SEGMENT_BASE,
   SEGMENT_SIZE,
   SEGMENTS,
   SIGNATURE,
+  STARTUP_VECTOR,
   STATE,
   TRIPLE_FAULT_VECTOR,
+  TSC_OFFSET,
   UNKNOWN_MSR_FAULTS,
   VCPU_AREA,
   VCPU_AREA_SIZE,
@@ -66,6 +74,12 @@ import { WriterShadow } from './writer-shadow.ts';
 
 /** The core counts a run's budget in 31 bits. */
 const RUN_MAX = 2 ** 30;
+/** Values of HALTED: after a triple fault; before the start-up IPI. */
+const SHUTDOWN = 2;
+const WAIT_FOR_STARTUP = 3;
+/** Events that need not wake a processor that sleeps; any other does. */
+const PASSIVE_EVENTS = EVENT_HALTED | EVENT_INTERRUPT_LINE | EVENT_NMI | EVENT_EXIT | EVENT_LIMIT;
+const FLAG_IF = 0x200;
 /** Longest x86 instruction. */
 const INSTRUCTION_BYTES_MAX = 15;
 
@@ -190,6 +204,8 @@ export class Processor implements ProcessorLike {
         return 'halted';
       case EXIT_REQUESTED:
         return 'requested';
+      case EXIT_PAUSED:
+        return 'paused';
       case EXIT_TRIPLE_FAULT:
         if (this.#tripleFault.active) {
           this.#tripleFault.emit({ cpu: this.activeCpu, pc: this.pc, vector: this.core.word(TRIPLE_FAULT_VECTOR) });
@@ -237,6 +253,21 @@ export class Processor implements ProcessorLike {
     this.#raise(cpu, EVENT_NMI);
   }
 
+  raiseInit(cpu: number): void {
+    // What came before the INIT goes with it.
+    this.#drop(cpu, EVENT_STARTUP);
+    this.#raise(cpu, EVENT_INIT);
+  }
+
+  raiseStartUp(cpu: number, vector: number): void {
+    const state = this.#stateOf(cpu) - STATE;
+    const events = this.core.word(EVENTS + state);
+    const waiting = this.core.word(HALTED + state) === WAIT_FOR_STARTUP || (events & EVENT_INIT) !== 0;
+    if (!waiting || (events & EVENT_STARTUP) !== 0) return;
+    this.core.setWord(STARTUP_VECTOR + state, vector & 0xff);
+    this.#raise(cpu, EVENT_STARTUP);
+  }
+
   #raise(cpu: number, event: number): void {
     const at = EVENTS - STATE + this.#stateOf(cpu);
     this.core.setWord(at, this.core.word(at) | event);
@@ -265,6 +296,37 @@ export class Processor implements ProcessorLike {
     this.#resetPending = false;
     this.core.exports.initialise();
     this.#unimplemented = undefined;
+  }
+
+  // --- Several processors -------------------------------------------------------------------------------------------
+
+  get cpus(): number {
+    return this.#cpus;
+  }
+
+  switchTo(cpu: number): void {
+    assert(!this.#running && cpu < this.#cpus, 'processors change between runs');
+    this.core.exports.switchTo(cpu);
+  }
+
+  sleepOf(cpu: number): 'awake' | 'interruptible' | 'masked' | 'not-started' {
+    const state = this.#stateOf(cpu) - STATE;
+    const halted = this.core.word(HALTED + state);
+    const events = this.core.word(EVENTS + state);
+    // A processor that has shut down says so when it runs.
+    if (halted === 0 || halted === SHUTDOWN || (events & ~PASSIVE_EVENTS) !== 0) return 'awake';
+    if (halted === WAIT_FOR_STARTUP) return 'not-started';
+    if ((events & EVENT_NMI) !== 0 && this.core.word(NMI_BLOCKED + state) === 0) return 'awake';
+    if ((this.core.word(EFLAGS + state) & FLAG_IF) === 0) return 'masked';
+    return (events & EVENT_INTERRUPT_LINE) === 0 ? 'interruptible' : 'awake';
+  }
+
+  timeOfTsc(cpu: number, value: bigint): number {
+    return Number(BigInt.asIntN(64, value - this.core.quad(TSC_OFFSET - STATE + this.#stateOf(cpu))));
+  }
+
+  set pauseYields(yields: boolean) {
+    this.core.setWord(PAUSE_YIELDS, yields ? 1 : 0);
   }
 
   enterProtected32(entry: Gpa, registers: { readonly eax: number; readonly ebx: number }): void {

@@ -14,7 +14,9 @@ export type ExitReason =
   /** An instruction that the core does not implement; see {@link ProcessorLike.unimplemented}. */
   | 'unimplemented'
   /** {@link ProcessorLike.requestExit} was called (a device asked the machine to stop, a breakpoint). */
-  | 'requested';
+  | 'requested'
+  /** PAUSE, while {@link ProcessorLike.pauseYields} is set. */
+  | 'paused';
 
 /** The interrupt controllers, as the processor's INTR pin and acknowledge cycle see them. */
 export interface InterruptAcknowledge {
@@ -63,7 +65,8 @@ export interface ProcessorPorts {
   readonly io: PortIo;
   readonly interrupts: InterruptAcknowledge;
   readonly msrs: ExternalMsrs;
-  readonly clock: VirtualClock;
+  /** Virtual time, which the time-stamp counter counts in nanoseconds. */
+  readonly clock: Pick<VirtualClock, 'now'>;
   readonly trace: TraceBus;
 }
 
@@ -119,6 +122,25 @@ export interface ProcessorLike {
   /** Level of the INTR pin of `cpu`. */
   setInterruptLine(cpu: number, asserted: boolean): void;
   raiseNmi(cpu: number): void;
+  /** INIT: taken before the next instruction of `cpu`. Processor 0 goes on at the reset vector, others wait. */
+  raiseInit(cpu: number): void;
+  /** Start-up IPI: a waiting `cpu` begins in real mode at `vector` << 12; another ignores it. */
+  raiseStartUp(cpu: number, vector: number): void;
+  /** Number of processors. */
+  readonly cpus: number;
+  /** The processor that {@link run} runs, and whose registers {@link registers} gives. */
+  readonly activeCpu: number;
+  /** Makes another processor the active one. Between runs only. */
+  switchTo(cpu: number): void;
+  /**
+   * Whether {@link run} would execute instructions of `cpu`. `interruptible`: HLT with IF = 1; `masked`: HLT with IF = 0,
+   * which an interrupt does not end; `not-started`: waits for a start-up IPI.
+   */
+  sleepOf(cpu: number): 'awake' | 'interruptible' | 'masked' | 'not-started';
+  /** While true, PAUSE ends {@link run}: another processor may be what the loop waits for. Default false. */
+  set pauseYields(yields: boolean);
+  /** The virtual time, in nanoseconds, at which the time-stamp counter of `cpu` reaches `value`. */
+  timeOfTsc(cpu: number, value: bigint): number;
   reset(): void;
   /**
    * 32-bit protected mode as Multiboot prescribes: flat 4 GiB code and data segments, paging and interrupts off, A20 on

@@ -22,8 +22,10 @@ export const FIRST_LEGAL_VECTOR = 16;
 
 export interface ApicMessage {
   readonly source: 'msi' | 'ioapic' | 'ipi';
-  /** 8-bit destination id, or logical set; 0xff is everyone in physical mode. */
+  /** Destination id, or logical set: 8 bits, 0xff is everyone; 32 bits, 0xffff_ffff is everyone, when {@link wide}. */
   readonly destination: number;
+  /** Sent by an x2APIC: the destination has 32 bits. */
+  readonly wide?: boolean;
   readonly logical: boolean;
   readonly deliveryMode: number;
   readonly vector: number;
@@ -32,8 +34,8 @@ export interface ApicMessage {
 
 /** What the bus asks of a local APIC. */
 export interface ApicTarget {
-  /** True when `message`'s destination names this APIC. */
-  matches(destination: number, logical: boolean): boolean;
+  /** True when the message's destination names this APIC. */
+  matches(message: ApicMessage): boolean;
   /** Software-enabled: takes fixed and lowest-priority interrupts (SVR bit 8). */
   readonly acceptsFixed: boolean;
   /** The lower, the better a target for lowest-priority delivery. */
@@ -71,10 +73,9 @@ export class ApicBus {
 
   /** Delivers to all that the destination names; returns why nobody got it, or `undefined`. */
   send(message: ApicMessage): MessageDropReason | undefined {
-    const { destination, logical } = message;
     return this.sendTo(
       message,
-      this.#targets.filter((target) => target.matches(destination, logical)),
+      this.#targets.filter((target) => target.matches(message)),
     );
   }
 

@@ -9,7 +9,7 @@ import type { ExternalMsrs, InterruptAcknowledge } from '../cpu/types.ts';
 import { MEMTX_OK } from '../memory/memtx.ts';
 import type { MmioOps } from '../memory/mmio-ops.ts';
 import { ApicBus, type ApicMessage } from './apic-bus.ts';
-import { ApicMsrs } from './apic-msrs.ts';
+import { type ApicFeatures, ApicMsrs } from './apic-msrs.ts';
 import type { MessageDropReason } from './events.ts';
 import { IO_APIC_PINS, IoApic } from './io-apic.ts';
 import { LocalApic } from './local-apic.ts';
@@ -37,11 +37,15 @@ export interface InterruptControllerOptions {
   /** The processor that is making the current MMIO access. Default: 0. */
   readonly currentCpu?: () => number;
   readonly tickNanoseconds?: number;
-  readonly timeOfTsc?: (deadline: bigint) => Nanoseconds;
+  /** When the time-stamp counter of a processor reaches `deadline`. */
+  readonly timeOfTsc?: (cpu: number, deadline: bigint) => Nanoseconds;
+  /** Default: neither x2APIC nor TSC deadline. */
+  readonly features?: ApicFeatures;
   /** See {@link PicPair}: QEMU's 8259s keep an edge that fell again. Default false. */
   readonly edgesStayLatched?: boolean;
 }
 
+const NO_FEATURES: ApicFeatures = { x2apic: false, tscDeadline: false };
 /** First byte after the registers of a local APIC; the rest of 0xfee00000-0xfeefffff takes messages only. */
 const REGISTER_WINDOW = 0x400;
 const REGISTER_PAGE = 0x1000;
@@ -84,12 +88,12 @@ export class InterruptController implements InterruptAcknowledge {
           startUp: (vector) => lines.startUp?.(cpu, vector),
         },
         ...(tickNanoseconds === undefined ? {} : { tickNanoseconds }),
-        ...(timeOfTsc === undefined ? {} : { timeOfTsc }),
+        ...(timeOfTsc === undefined ? {} : { timeOfTsc: (deadline: bigint) => timeOfTsc(cpu, deadline) }),
       });
       this.apicBus.addTarget(apic);
       return apic;
     });
-    this.msrs = new ApicMsrs(this.apics, (cpu) => this.#update(cpu));
+    this.msrs = new ApicMsrs(this.apics, options.features ?? NO_FEATURES, (cpu) => this.#update(cpu));
   }
 
   /** Everything here that has state. */
@@ -177,16 +181,17 @@ export class InterruptController implements InterruptAcknowledge {
 
   #readApic(offset: number): number {
     const apic = this.#currentApic;
-    return apic.hardwareEnabled && isRegister(offset) ? apic.readRegister(offset >> 4) : 0;
+    return apic.mode === 'xapic' && isRegister(offset) ? apic.readRegister(offset >> 4) : 0;
   }
 
   #writeApic(offset: number, value: number): void {
     const apic = this.#currentApic;
-    if (apic.hardwareEnabled && isRegister(offset)) apic.writeRegister(offset >> 4, value);
+    if (apic.mode === 'xapic' && isRegister(offset)) apic.writeRegister(offset >> 4, value);
   }
 
   #picChanged(asserted: boolean): void {
     for (const apic of this.apics) apic.lvt.setPin(0, asserted);
+    // With its local APIC off, LINT0 is the bootstrap processor's INTR pin.
     this.#update(0);
   }
 

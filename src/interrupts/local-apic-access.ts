@@ -31,7 +31,7 @@ const ROWS: ReadonlyMap<number, Row> = new Map<number, Row>([
   [
     APIC.ID,
     {
-      read: (apic) => (apic.registers.id << 24) >>> 0,
+      read: (apic) => (apic.mode === 'x2apic' ? apic.cpu : (apic.registers.id << 24) >>> 0),
       write: (apic, value) => {
         apic.registers.id = value >>> 24;
       },
@@ -53,7 +53,7 @@ const ROWS: ReadonlyMap<number, Row> = new Map<number, Row>([
   [
     APIC.LDR,
     {
-      read: (apic) => apic.registers.ldr,
+      read: (apic) => apic.logicalId,
       write: (apic, value) => {
         apic.registers.ldr = (value & 0xff00_0000) >>> 0;
       },

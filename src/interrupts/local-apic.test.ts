@@ -40,7 +40,8 @@ beforeEach(() => {
     clock,
     trace,
     currentCpu: () => cpu,
-    timeOfTsc: (tsc) => Number(tsc),
+    timeOfTsc: (_cpu, tsc) => Number(tsc),
+    features: { x2apic: false, tscDeadline: true },
     lines: {
       setInterruptLine: (target, asserted) => {
         intr[target] = asserted;

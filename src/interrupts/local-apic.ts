@@ -1,8 +1,8 @@
 /**
- * One local APIC in xAPIC mode (Intel SDM Vol. 3A chapter 10). Registers are reached by index (MMIO offset / 16), which
- * is also the x2APIC MSR number minus 0x800, so that x2APIC is a second way in and no second implementation.
+ * One local APIC, in xAPIC or x2APIC mode (Intel SDM Vol. 3A chapter 10). Registers are reached by index: the MMIO offset
+ * divided by 16, which is also the x2APIC's MSR number minus 0x800.
  *
- * Not modelled: x2APIC mode, CMCI, EOI broadcast suppression, focus processors.
+ * Not modelled: CMCI, EOI broadcast suppression, focus processors.
  */
 import type { Nanoseconds, VirtualClock } from '../base/clock.ts';
 import type { StateSource, StateValue } from '../base/state.ts';
@@ -17,6 +17,10 @@ import { VectorSet } from './vector-set.ts';
 const SHORTHAND = { none: 0, self: 1, all: 2, others: 3 } as const;
 const DFR_MODEL = 0xf000_0000;
 const BROADCAST = 0xff;
+const WIDE_BROADCAST = 0xffff_ffff;
+
+/** IA32_APIC_BASE bits 11 and 10 (10.12.1). */
+export type ApicMode = 'off' | 'xapic' | 'x2apic';
 
 /** What a local APIC does to its processor. */
 export interface LocalApicHooks {
@@ -43,7 +47,7 @@ export interface LocalApicOptions {
 }
 
 export class LocalApic implements ApicTarget, StateSource {
-  readonly version = 1;
+  readonly version = 2;
   readonly name: string;
   readonly cpu: number;
   readonly irr = new VectorSet();
@@ -56,8 +60,7 @@ export class LocalApic implements ApicTarget, StateSource {
   readonly #acknowledgePic: () => number;
   /** Software-visible registers that hold what was written; access goes through {@link readRegister}. */
   readonly registers: ApicRegisters;
-  /** IA32_APIC_BASE bit 11. */
-  #hardwareEnabled = true;
+  #mode: ApicMode = 'xapic';
   #output = false;
 
   constructor(options: LocalApicOptions) {
@@ -91,18 +94,39 @@ export class LocalApic implements ApicTarget, StateSource {
 
   /** Software-enabled (SVR bit 8) and not switched off through IA32_APIC_BASE. */
   get acceptsFixed(): boolean {
-    return this.#hardwareEnabled && SVR.has(this.registers.svr, 'enable');
+    return this.hardwareEnabled && SVR.has(this.registers.svr, 'enable');
+  }
+
+  get mode(): ApicMode {
+    return this.#mode;
   }
 
   get hardwareEnabled(): boolean {
-    return this.#hardwareEnabled;
+    return this.#mode !== 'off';
   }
 
-  /** Switching the APIC off through IA32_APIC_BASE loses its state (10.4.3). */
-  setHardwareEnabled(enabled: boolean): void {
-    if (this.#hardwareEnabled && !enabled) this.reset();
-    this.#hardwareEnabled = enabled;
+  /**
+   * Changes the mode, as a write to IA32_APIC_BASE does. False when there is no such way: from x2APIC mode only off, into
+   * it only from xAPIC mode (10.12.5). Switching the APIC off loses its state (10.4.3).
+   */
+  setMode(mode: ApicMode): boolean {
+    if (mode === this.#mode) return true;
+    if ((mode === 'x2apic' && this.#mode === 'off') || (mode === 'xapic' && this.#mode === 'x2apic')) return false;
+    if (mode === 'off') this.reset();
+    this.#mode = mode;
+    if (mode === 'x2apic') {
+      // The id is fixed from here on, and the logical id follows from it (10.12.10.2).
+      this.registers.id = this.cpu;
+      this.registers.icrHigh = 0;
+    }
     this.update();
+    return true;
+  }
+
+  /** LDR as it reads: in x2APIC mode the cluster in bits 31-16, one bit for the APIC in 15-0 (10.12.10.2). */
+  get logicalId(): number {
+    if (this.#mode !== 'x2apic') return this.registers.ldr;
+    return (((this.cpu >> 4) << 16) | (1 << (this.cpu & 15))) >>> 0;
   }
 
   /** Task priority, 0-255; CR8 is its upper half (10.8.6.1). */
@@ -131,13 +155,16 @@ export class LocalApic implements ApicTarget, StateSource {
       : Math.max(taskClass & inService, requested);
   }
 
-  matches(destination: number, logical: boolean): boolean {
-    if (!this.#hardwareEnabled) return false;
-    if (destination === BROADCAST) return true;
+  matches({ destination, logical, wide = false }: ApicMessage): boolean {
+    if (!this.hardwareEnabled) return false;
+    if (destination === (wide ? WIDE_BROADCAST : BROADCAST)) return true;
     if (!logical) return destination === this.registers.id;
-    const own = this.registers.ldr >>> 24;
-    if ((this.registers.dfr & DFR_MODEL) >>> 0 === DFR_MODEL) return (destination & own) !== 0;
-    return destination >> 4 === own >> 4 && (destination & own & 0xf) !== 0;
+    const own = this.logicalId;
+    if (this.#mode === 'x2apic') return destination >>> 16 === own >>> 16 && (destination & own & 0xffff) !== 0;
+    if (destination > BROADCAST) return false;
+    const set = own >>> 24;
+    if ((this.registers.dfr & DFR_MODEL) >>> 0 === DFR_MODEL) return (destination & set) !== 0;
+    return destination >> 4 === set >> 4 && (destination & set & 0xf) !== 0;
   }
 
   accept(message: ApicMessage): void {
@@ -225,11 +252,11 @@ export class LocalApic implements ApicTarget, StateSource {
     this.writeRegister(APIC.LVT_LINT1, 0x8400);
   }
 
-  /** State after power-up, reset or INIT (10.4.7.1, 10.4.7.3); an INIT keeps the id. */
-  reset(keepId = false): void {
-    Object.assign(this.registers, resetRegisters(keepId ? this.registers.id : this.cpu));
+  /** State after power-up or reset (10.4.7.1), or after INIT, which keeps the id and the mode (10.4.7.3, 10.12.5.1). */
+  reset(isInit = false): void {
+    Object.assign(this.registers, resetRegisters(isInit ? this.registers.id : this.cpu));
     for (const set of [this.irr, this.isr, this.tmr]) set.clear();
-    this.#hardwareEnabled = true;
+    if (!isInit) this.#mode = 'xapic';
     this.timer.reset();
     this.lvt.reset();
     this.update();
@@ -237,7 +264,7 @@ export class LocalApic implements ApicTarget, StateSource {
 
   /** Recomputes the INTR level after anything that decides it. */
   update(): void {
-    const output = this.#hardwareEnabled && this.hasInterrupt;
+    const output = this.hardwareEnabled && this.hasInterrupt;
     if (output === this.#output) return;
     this.#output = output;
     this.#hooks.interruptChanged(output);
@@ -249,7 +276,8 @@ export class LocalApic implements ApicTarget, StateSource {
       isr: [...this.isr.words],
       tmr: [...this.tmr.words],
       registers: { ...this.registers },
-      flags: [this.#hardwareEnabled, this.#output],
+      mode: this.#mode,
+      output: this.#output,
       timer: this.timer.save(),
       lvt: this.lvt.save(),
     };
@@ -260,9 +288,8 @@ export class LocalApic implements ApicTarget, StateSource {
     this.isr.words.set(fields.isr as readonly number[]);
     this.tmr.words.set(fields.tmr as readonly number[]);
     Object.assign(this.registers, fields.registers);
-    const flags = fields.flags as readonly boolean[];
-    this.#hardwareEnabled = flags[0]!;
-    this.#output = flags[1]!;
+    this.#mode = fields.mode as ApicMode;
+    this.#output = fields.output as boolean;
     this.timer.load(fields.timer as { readonly [field: string]: StateValue });
     this.lvt.load(fields.lvt as { readonly [field: string]: StateValue });
   }
@@ -297,9 +324,13 @@ export class LocalApic implements ApicTarget, StateSource {
     const shorthand = ICR_LOW.get(low, 'shorthand');
     const fixed = deliveryMode === DELIVERY.fixed || deliveryMode === DELIVERY.lowestPriority;
     if (fixed && vector < FIRST_LEGAL_VECTOR) this.raiseError(ESR.sendIllegalVector);
+    const wide = this.#mode === 'x2apic';
+    const { icrHigh } = this.registers;
+    const everyone = wide ? WIDE_BROADCAST : BROADCAST;
     const message: ApicMessage = {
       source: 'ipi',
-      destination: shorthand === SHORTHAND.none ? this.registers.icrHigh >>> 24 : BROADCAST,
+      wide,
+      destination: shorthand !== SHORTHAND.none ? everyone : wide ? icrHigh : icrHigh >>> 24,
       logical: shorthand === SHORTHAND.none && ICR_LOW.has(low, 'logical'),
       deliveryMode,
       vector,
@@ -310,6 +341,21 @@ export class LocalApic implements ApicTarget, StateSource {
     if (shorthand === SHORTHAND.none) this.#bus.send(message);
     else if (shorthand === SHORTHAND.self) this.#bus.sendTo(message, [this]);
     else this.#bus.sendTo(message, shorthand === SHORTHAND.all ? targets : others);
+  }
+
+  /** SELF IPI of the x2APIC: a fixed, edge-triggered interrupt to this processor (10.12.11). */
+  sendSelfIpi(vector: number): void {
+    if (vector < FIRST_LEGAL_VECTOR) this.raiseError(ESR.sendIllegalVector);
+    const message: ApicMessage = {
+      source: 'ipi',
+      wide: true,
+      destination: this.cpu,
+      logical: false,
+      deliveryMode: DELIVERY.fixed,
+      vector,
+      levelTriggered: false,
+    };
+    this.#bus.sendTo(message, [this]);
   }
 
   /** Gathers an ESR bit; the first one raises the error interrupt (10.5.3). */

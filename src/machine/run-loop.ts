@@ -1,15 +1,15 @@
 /**
- * Runs the processor from deadline to deadline on virtual time. One instruction takes {@link NANOSECONDS_PER_INSTRUCTION};
- * HLT jumps to the next deadline. The host's speed never enters, so two runs are the same run.
+ * Runs the processors from deadline to deadline on virtual time. One instruction takes one nanosecond; HLT jumps to the
+ * next deadline; several processors take turns (`rounds.ts`). The host's speed never enters, so two runs are the same run.
  */
 import type { VirtualClock } from '../base/clock.ts';
-import type { StateSource } from '../base/state.ts';
+import type { StateSource, StateValue } from '../base/state.ts';
 import type { TraceChannel } from '../base/trace.ts';
 import type { ProcessorLike } from '../cpu/types.ts';
 import type { Outcome, RunLimits } from './outcome.ts';
+import { NANOSECONDS_PER_INSTRUCTION, Rounds } from './rounds.ts';
 import type { StuckDetector } from './stuck-detector.ts';
 
-const NANOSECONDS_PER_INSTRUCTION = 1;
 /** Instructions between two looks at the host (output, Ctrl-C): some 20 ms of host time. */
 const SLICE_INSTRUCTIONS_MAX = 4_000_000;
 /** Deadlines that may pass in HLT without waking the processor: 100 s of a 1 kHz timer whose interrupt is masked. */
@@ -20,27 +20,25 @@ export interface RunLoopPorts {
   readonly clock: VirtualClock;
   readonly stuck: StuckDetector;
   readonly idle: TraceChannel<'machine.idle'>;
-  /** True while the processor's INTR line is asserted: HLT with IF = 1 then ends at once. */
-  interruptPending(): boolean;
 }
 
 export class RunLoop {
   readonly #ports: RunLoopPorts;
-  /** Nanoseconds that passed in HLT, on top of the instructions. */
-  #skipped = 0;
-  /** Deadlines met since the processor last executed an instruction, and its count then. */
+  readonly #rounds: Rounds;
+  /** Deadlines met since the processors last executed an instruction, and their count then. */
   #idleDeadlines = 0;
   #idleSince = -1;
   #executing = false;
   #ended: Outcome | undefined;
+  #spinning = false;
 
   constructor(ports: RunLoopPorts) {
     this.#ports = ports;
     const { clock, processor } = ports;
-    clock.setSource(() => this.#time());
-    clock.onEarlierDeadline = (deadline) => {
-      processor.limitSlice(Math.ceil((deadline - this.#skipped) / NANOSECONDS_PER_INSTRUCTION));
-    };
+    const rounds = new Rounds(processor, clock);
+    this.#rounds = rounds;
+    clock.setSource(() => rounds.visibleTime);
+    clock.onEarlierDeadline = (deadline) => this.#limitSlice(rounds.shorten(deadline));
   }
 
   /** A device ends the run: the processor stops before its next instruction. */
@@ -49,65 +47,75 @@ export class RunLoop {
     this.#ports.processor.requestExit();
   }
 
-  /** True while the processor executes guest instructions, also in the callbacks that these lead to. */
+  /** Something happened to `cpu` that may wake it. To be called after the processor was told. */
+  poke(cpu: number): void {
+    this.#limitSlice(this.#rounds.poke(cpu));
+  }
+
+  /** The guest does something whose outcome may depend on time (a device, the time-stamp counter). */
+  observeTime(): void {
+    this.#rounds.observe();
+  }
+
+  /** True while a processor executes guest instructions, also in the callbacks that these lead to. */
   get executing(): boolean {
     return this.#executing;
   }
 
-  /** The time that passed in HLT; instructions are the processor's own state. */
+  /** Whose turn it is, how far it has come, and the time; instructions are the processors' own state. */
   get stateSource(): StateSource {
     return {
       name: 'run-loop',
-      version: 1,
-      save: () => ({ skipped: this.#skipped }),
+      version: 2,
+      save: () => ({
+        rounds: this.#rounds.save(),
+        idleDeadlines: this.#idleDeadlines,
+        idleSince: this.#idleSince,
+      }),
       load: (fields) => {
-        this.#skipped = fields.skipped as number;
+        this.#rounds.load(fields.rounds as { readonly [field: string]: StateValue });
+        this.#idleDeadlines = fields.idleDeadlines as number;
+        this.#idleSince = fields.idleSince as number;
+        this.#ended = undefined;
       },
     };
   }
 
   run(limits: RunLimits = {}): Outcome {
-    const { clock } = this.#ports;
     for (;;) {
-      clock.advanceTo(this.#time());
-      const limit = this.#limitReached(limits);
+      const awake = this.#rounds.advance(() => this.#lookForSpin());
       if (this.#ended !== undefined) return this.#ended;
+      if (this.#spinning) return this.#idle('spin');
+      const limit = this.#limitReached(limits);
       if (limit !== undefined) return limit;
       if (limits.poll?.() === true) return { kind: 'interrupted' };
-      const spinning = this.#lookForSpin();
-      if (spinning !== undefined) return spinning;
-      const outcome = this.#slice(this.#budget(limits), limits);
+      const outcome = awake ? this.#slice(this.#budget(limits)) : this.#skipToDeadline(limits);
       if (this.#ended !== undefined) return this.#ended;
       if (outcome !== undefined) return outcome;
     }
   }
 
-  #time(): number {
-    return this.#ports.processor.instructions * NANOSECONDS_PER_INSTRUCTION + this.#skipped;
+  #limitSlice(instructions: number | undefined): void {
+    if (instructions !== undefined) this.#ports.processor.limitSlice(instructions);
   }
 
   #limitReached(limits: RunLimits): Outcome | undefined {
     if (this.#ports.processor.instructions >= (limits.maxInstructions ?? Number.POSITIVE_INFINITY)) {
       return { kind: 'instruction-limit' };
     }
-    return this.#time() >= (limits.maxTime ?? Number.POSITIVE_INFINITY) ? { kind: 'time-limit' } : undefined;
+    return this.#rounds.time >= (limits.maxTime ?? Number.POSITIVE_INFINITY) ? { kind: 'time-limit' } : undefined;
   }
 
-  /** Instructions until the next thing that must happen: at least one. */
+  /** Instructions until the turn or the caller's patience ends: at least one. */
   #budget(limits: RunLimits): number {
-    const { processor, clock, stuck } = this.#ports;
-    const now = this.#time();
-    const deadline = Math.min(
-      clock.nextDeadline() ?? Number.POSITIVE_INFINITY,
-      limits.maxTime ?? Number.POSITIVE_INFINITY,
-    );
-    const untilDeadline = Math.ceil((deadline - now) / NANOSECONDS_PER_INSTRUCTION);
-    const untilLimit = (limits.maxInstructions ?? Number.POSITIVE_INFINITY) - processor.instructions;
-    const untilLook = stuck.nextLook - processor.instructions;
-    return Math.max(1, Math.min(SLICE_INSTRUCTIONS_MAX, untilDeadline, untilLimit, untilLook));
+    const rounds = this.#rounds;
+    const until = Math.min(rounds.turnEnd, limits.maxTime ?? Number.POSITIVE_INFINITY);
+    const untilEnd = Math.ceil((until - rounds.time) / NANOSECONDS_PER_INSTRUCTION);
+    const untilLimit = (limits.maxInstructions ?? Number.POSITIVE_INFINITY) - this.#ports.processor.instructions;
+    return Math.max(1, Math.min(SLICE_INSTRUCTIONS_MAX, untilEnd, untilLimit));
   }
 
-  #slice(budget: number, limits: RunLimits): Outcome | undefined {
+  #slice(budget: number): Outcome | undefined {
     const { processor } = this.#ports;
     this.#executing = true;
     const exit = processor.run(budget);
@@ -115,9 +123,11 @@ export class RunLoop {
     switch (exit) {
       case 'budget':
       case 'requested':
-        return undefined;
       case 'halted':
-        return this.#skipToDeadline(limits);
+        return undefined;
+      case 'paused':
+        this.#rounds.pause();
+        return undefined;
       case 'triple-fault':
         return { kind: 'triple-fault', pc: processor.pc };
       case 'unimplemented': {
@@ -127,41 +137,42 @@ export class RunLoop {
     }
   }
 
-  /** HLT: nothing runs until the next deadline. Without one, nothing ever will. */
+  /** All in HLT: nothing runs until the next deadline. Without one, nothing ever will. */
   #skipToDeadline(limits: RunLimits): Outcome | undefined {
     const { clock, processor } = this.#ports;
-    const now = this.#time();
-    clock.advanceTo(now);
-    // With IF = 0 only NMI, SMI and INIT could end it, and this board sends none.
-    if (!interruptsEnabled(processor)) return this.#idle('halted');
-    if (this.#ports.interruptPending()) return undefined;
+    // With IF = 0 only NMI, SMI and INIT could end it, and nobody is left who would send one.
+    const interruptible = this.#sleepers().includes('interruptible');
     const deadline = clock.nextDeadline();
     if (processor.instructions !== this.#idleSince) this.#idleDeadlines = 0;
     this.#idleSince = processor.instructions;
-    this.#idleDeadlines += 1;
-    if (deadline === undefined || this.#idleDeadlines > IDLE_DEADLINES_MAX) return this.#idle('halted');
-    const target = Math.min(deadline, limits.maxTime ?? Number.POSITIVE_INFINITY);
-    if (target > now) this.#skipped += target - now;
+    if (!interruptible || deadline === undefined || this.#idleDeadlines > IDLE_DEADLINES_MAX)
+      return this.#idle('halted');
+    const last = limits.maxTime ?? Number.POSITIVE_INFINITY;
+    if (deadline <= last) this.#idleDeadlines += 1;
+    this.#rounds.skipTo(Math.min(deadline, last));
     return undefined;
   }
 
-  #lookForSpin(): Outcome | undefined {
+  #sleepers(): string[] {
+    const { processor } = this.#ports;
+    return Array.from({ length: processor.cpus }, (_, cpu) => processor.sleepOf(cpu));
+  }
+
+  /** Between rounds: looks whether the guest can ever get any further. Returns the instructions until the next look. */
+  #lookForSpin(): number {
     const { processor, stuck } = this.#ports;
-    if (processor.instructions < stuck.nextLook) return undefined;
-    this.#executing = true;
-    const spinning = stuck.look();
-    this.#executing = false;
-    return spinning === undefined ? undefined : this.#idle('spin');
+    if (processor.instructions >= stuck.nextLook) {
+      this.#executing = true;
+      this.#spinning = stuck.look(this.#rounds);
+      this.#executing = false;
+    }
+    return Math.max(1, stuck.nextLook - processor.instructions);
   }
 
   #idle(kind: 'spin' | 'halted'): Outcome {
     const { processor, idle } = this.#ports;
     const { pc } = processor;
-    if (idle.active) idle.emit({ kind, pc, time: this.#time(), instruction: processor.instructions });
+    if (idle.active) idle.emit({ kind, pc, time: this.#rounds.time, instruction: processor.instructions });
     return { kind: kind === 'spin' ? 'spinning' : 'halted', pc };
   }
-}
-
-function interruptsEnabled(processor: ProcessorLike): boolean {
-  return (processor.registers().rflags & 0x200n) !== 0n;
 }

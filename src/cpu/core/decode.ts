@@ -101,7 +101,7 @@ function findRow(index: u32, opcode: u32): u32 {
     const feature = <u32>load<u16>(row, ROW_FEATURE);
     if (feature != FEATURE_NONE && !hasFeature(feature)) continue;
     // 90 is NOP unless REX.B makes it XCHG r8, rax.
-    if (map == 0 && opcode == 0x90 && rex & 1 && i == 0) continue;
+    if (map == 0 && opcode == 0x90 && rex & 1 && i <= 1) continue;
     return row;
   }
   return 0;

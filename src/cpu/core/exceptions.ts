@@ -3,13 +3,14 @@
 
 import {
   CONTINUE_AT_RIP, CR2, DELIVER_EXCEPTION, DELIVER_INTERRUPT, DELIVER_NMI, DELIVER_SOFTWARE, EFLAGS, EVENTS,
-  EVENT_EXIT, EVENT_HALTED, EVENT_INTERRUPT_LINE, EVENT_LIMIT, EVENT_NMI, EXIT_BUDGET, EXIT_HALTED, EXIT_REQUESTED, EXIT_TRIPLE_FAULT,
+  EVENT_EXIT, EVENT_HALTED, EVENT_INIT, EVENT_STARTUP, EVENT_INTERRUPT_LINE, EVENT_LIMIT, EVENT_NMI, EXIT_BUDGET, EXIT_HALTED, EXIT_REQUESTED, EXIT_TRIPLE_FAULT,
   FAULT, FAULTED, FAULTED_AT_RIP, FAULT_ADDRESS, FAULT_ERROR, FAULT_HAS_ERROR, FRAME, HALTED, IDT_BASE, IDT_LIMIT,
   INTERRUPT_SHADOW, NMI_BLOCKED, RIP, RSP, SCRATCH_RMW, SEG_CS, SEG_DS, SEG_ES, SEG_FS, SEG_GS, SEG_SS,
   TLB_SUPERVISOR, TRACE_INTERRUPTS, TRIPLE_FAULT_VECTOR,
 } from './generated/layout';
 import { readFlags, writeFlags } from './flags';
 import { acknowledgeInterrupt, traceInterrupt } from './host';
+import { serviceInit, WAIT_FOR_STARTUP } from './init';
 import { readPointerAs, storeBytesAs } from './mmu';
 import { canonical } from './paging';
 import {
@@ -109,12 +110,18 @@ export function serviceEvents(): i32 {
     store<u32>(EVENTS, events & ~EVENT_EXIT);
     return EXIT_REQUESTED;
   }
+  if (events & (EVENT_INIT | EVENT_STARTUP)) {
+    serviceInit();
+    return -1;
+  }
   if (load<u32>(HALTED) == 2) return EXIT_TRIPLE_FAULT;
   if (events & EVENT_LIMIT) {
     // The host moved the end of the slice: it decides whether to run on.
     store<u32>(EVENTS, events & ~EVENT_LIMIT);
     return EXIT_BUDGET;
   }
+  // Nothing but INIT and a start-up IPI reaches a processor that has not been started (Vol. 3A 8.4.3).
+  if (load<u32>(HALTED) == WAIT_FOR_STARTUP) return EXIT_HALTED;
   if (!load<u32>(INTERRUPT_SHADOW)) {
     if (events & EVENT_NMI && !load<u32>(NMI_BLOCKED)) {
       store<u32>(EVENTS, events & ~EVENT_NMI);

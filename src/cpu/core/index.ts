@@ -4,5 +4,6 @@ export { executed, position, run } from './interpreter';
 export { probe } from './decode-probe';
 export { flushBlocks, arenaFlushes, blockCount, siteOf } from './blocks';
 export {
-  flags, initialise, invalidate, observe, rangesChanged, resetActive, setFlags, stateChanged, switchTo,
+  flags, initialise, invalidate, observe, rangesChanged, setFlags, stateChanged, switchTo,
 } from './host-interface';
+export { resetActive } from './init';

@@ -321,6 +321,7 @@ const SYSTEM_MODULE_LISTS: Readonly<Record<string, string>> = {
   'far-control': 'call_far call_far_indirect jmp_far jmp_far_indirect',
   'segment-loads': 'load_far mov_segment pop_segment',
   'far-return': 'iret ret_far',
+  init: 'pause',
   syscalls: 'swapgs syscall sysenter sysexit sysret',
 };
 const SYSTEM_MODULES = new Map(

@@ -112,6 +112,7 @@ const MOVES: Row[] = [
   row('63 /r o64', 'MOVSXD', 'Gv,Ed', '', 'movsxd'),
   row('63 /r o32', 'ARPL', 'Ew,Gw', 'w:z', 'sys_arpl'),
   row('8d /r mem', 'LEA', 'Gv,M', '', 'lea', 'address'),
+  row('f3 90', 'PAUSE', '', '', 'sys_pause'),
   row('90', 'NOP', '', '', 'nop'),
   row('90+r', 'XCHG', 'Zv,rAX', '', 'xchg'),
   row('86 /r', 'XCHG', 'Eb,Gb', '', 'xchg', 'lock'),

@@ -135,7 +135,8 @@ function parsePattern(text: string): Pattern {
   };
   const bytes: string[] = [];
   for (const [index, word] of words.entries()) {
-    const isPrefix = word in PREFIX_BITS && (word === 'np' || words[index + 1] === '0f');
+    // 66, F2 and F3 are no opcodes of their own: before another byte they are mandatory prefixes.
+    const isPrefix = word in PREFIX_BITS && (word === 'np' || /^[0-9a-f]{2}/.test(words[index + 1] ?? ''));
     if (word.startsWith('vex.')) parseVex(word, pattern);
     else if (isPrefix && bytes.length === 0) pattern.prefixes |= PREFIX_BITS[word] ?? 0;
     else if (/^[0-9a-f]{2}(\+r|\+cc)?$/.test(word)) bytes.push(word);

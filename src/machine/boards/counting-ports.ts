@@ -1,4 +1,7 @@
-/** Counts what the processor writes to devices, for the proof that a loop changes nothing. */
+/**
+ * What stands between the processors and everything that is not RAM: counts what they write to devices, for the proof
+ * that a loop changes nothing, and says that time may be seen.
+ */
 import type { Gpa } from '../../base/address.ts';
 import type { MemoryPort, PortIo } from '../../cpu/types.ts';
 
@@ -9,13 +12,17 @@ export interface CountingPorts {
   readonly writes: number;
 }
 
-export function countingPorts(memory: MemoryPort, io: PortIo): CountingPorts {
+export function countingPorts(memory: MemoryPort, io: PortIo, observeTime: () => void): CountingPorts {
   let writes = 0;
   return {
     memory: {
-      read: (address: Gpa, size: number) => memory.read(address, size),
+      read: (address: Gpa, size: number) => {
+        observeTime();
+        return memory.read(address, size);
+      },
       write: (address: Gpa, size: number, low: number, high: number) => {
         writes += 1;
+        observeTime();
         memory.write(address, size, low, high);
       },
       get high() {
@@ -23,9 +30,13 @@ export function countingPorts(memory: MemoryPort, io: PortIo): CountingPorts {
       },
     },
     io: {
-      read: (port: number, size: number) => io.read(port, size),
+      read: (port: number, size: number) => {
+        observeTime();
+        return io.read(port, size);
+      },
       write: (port: number, size: number, value: number) => {
         writes += 1;
+        observeTime();
         io.write(port, size, value);
       },
     },

@@ -25,11 +25,22 @@ export interface HandOver {
   readonly usbBusMaster: boolean;
 }
 
+/** Processors as `-smp` counts them: sockets * cores * threads. */
+export interface ProcessorTopology {
+  readonly cpus: number;
+  readonly sockets: number;
+  /** Cores of a socket, threads of a core. */
+  readonly cores: number;
+  readonly threads: number;
+}
+
 export interface Q35Options {
   /** Bytes, a multiple of 1 MiB, at least 2 MiB. */
   readonly ramBytes: number;
   /** QEMU's machine property `max-ram-below-4g`, in bytes. */
   readonly maxRamBelow4g?: number;
+  /** How many processors, 1-64, and how packages hold them. Default: one. */
+  readonly processors?: ProcessorTopology;
   /** `qemu64` or `max`. */
   readonly cpuModel: string;
   /** A name in `PERSONALITIES` (src/xhci/personality.ts): `spec`, `qemu` ... */

@@ -2,14 +2,17 @@
  * A PC like QEMU's q35: MCH and ICH9 LPC, RAM below and above the PCI hole, 8259s, I/O APIC, local APIC, PIT, RTC, 16550,
  * debug ports, and the PCI devices of the command line.
  *
- * Does not implement: firmware and its ROM, ACPI power management, HPET, SATA, SMBus, VGA, more than one processor.
+ * Does not implement: firmware and its ROM, ACPI power management, HPET, SATA, SMBus, VGA.
  */
 import { gpa } from '../../base/address.ts';
 import { VirtualClock } from '../../base/clock.ts';
 import { StateRegistry } from '../../base/state.ts';
+import { CPUID_MODELS } from '../../cpu/cpuid-models.ts';
+import { CPUS_MAX } from '../../cpu/layout.ts';
 import { Processor } from '../../cpu/processor.ts';
 import type { InterruptAcknowledge } from '../../cpu/types.ts';
-import { InterruptController } from '../../interrupts/interrupt-controller.ts';
+import type { ApicFeatures } from '../../interrupts/apic-msrs.ts';
+import { InterruptController, type ProcessorLines } from '../../interrupts/interrupt-controller.ts';
 import { IO_APIC_SIZE } from '../../interrupts/io-apic.ts';
 import {
   AddressSpace,
@@ -41,8 +44,9 @@ const RAM_MAX = 3584 * MIB;
 const RAM_TRACKED_MAX = 2304 * MIB;
 
 export function createQ35(options: Q35Options): Machine | BoardError {
-  const ramError = checkRam(options);
-  if (ramError !== undefined) return ramError;
+  const cpus = options.processors?.cpus ?? 1;
+  const error = checkRam(options) ?? checkProcessors(cpus);
+  if (error !== undefined) return error;
   const { trace } = options;
   const clock = new VirtualClock();
   const state = new StateRegistry();
@@ -52,7 +56,8 @@ export function createQ35(options: Q35Options): Machine | BoardError {
   const io = createIoPortRoot(memory);
   const ioSpace = new AddressSpace(memory, 'I/O', io);
 
-  const late: { interrupts?: InterruptController } = {};
+  const late: { interrupts?: InterruptController; loop?: RunLoop } = {};
+  const observeTime = (): void => late.loop?.observeTime();
   const acknowledge: InterruptAcknowledge = {
     acknowledge: (cpu) => late.interrupts!.acknowledge(cpu),
     taskPriority: (cpu) => late.interrupts!.apics[cpu]!.taskPriority >> 4,
@@ -60,11 +65,11 @@ export function createQ35(options: Q35Options): Machine | BoardError {
       late.interrupts!.apics[cpu]!.taskPriority = priority << 4;
     },
   };
-  const counted = countingPorts(new CpuMemoryPort(addressSpace), new CpuPortIo(ioSpace));
+  const counted = countingPorts(new CpuMemoryPort(addressSpace), new CpuPortIo(ioSpace), observeTime);
   const processor = new Processor(
     {
       memoryBytes: options.ramBytes,
-      cpus: 1,
+      cpus,
       model: options.cpuModel,
       trackWriters: options.trackWriters,
       // KVM and silicon raise #GP for a model-specific register that does not exist; QEMU's TCG answers zero.
@@ -75,26 +80,33 @@ export function createQ35(options: Q35Options): Machine | BoardError {
       io: counted.io,
       interrupts: acknowledge,
       msrs: {
-        read: (cpu, msr) => late.interrupts!.msrs.read(cpu, msr),
-        write: (cpu, msr, value) => late.interrupts!.msrs.write(cpu, msr, value),
+        read: (cpu, msr) => {
+          observeTime();
+          return late.interrupts!.msrs.read(cpu, msr);
+        },
+        write: (cpu, msr, value) => {
+          observeTime();
+          return late.interrupts!.msrs.write(cpu, msr, value);
+        },
       },
-      clock,
+      clock: {
+        now: () => {
+          observeTime();
+          return clock.now();
+        },
+      },
       trace,
     },
   );
-  let interruptLine = false;
   const interrupts = new InterruptController({
-    cpus: 1,
+    cpus,
     clock,
     trace,
+    features: apicFeatures(options.cpuModel),
+    timeOfTsc: (cpu, deadline) => processor.timeOfTsc(cpu, deadline),
+    currentCpu: () => processor.activeCpu,
     edgesStayLatched: options.personality === 'qemu',
-    lines: {
-      setInterruptLine: (cpu, asserted) => {
-        interruptLine = asserted;
-        processor.setInterruptLine(cpu, asserted);
-      },
-      raiseNmi: (cpu) => processor.raiseNmi(cpu),
-    },
+    lines: processorLines(processor, (cpu) => late.loop?.poke(cpu)),
   });
   late.interrupts = interrupts;
 
@@ -122,8 +134,8 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     clock,
     stuck,
     idle: trace.channel('machine.idle'),
-    interruptPending: () => interruptLine,
   });
+  late.loop = loop;
   const isa = addIsaDevices({ memory, io, clock, trace, interrupts, loop, options, ram });
   const pci = addPci({ memory, system, io, clock, trace, interrupts, options });
   if ('problem' in pci) return pci;
@@ -133,6 +145,8 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     ramRegion.stateSource(),
     ...interrupts.stateSources,
     ...isa.stateSources,
+    stuck,
+    loop.stateSource,
   ]) {
     state.register(part);
   }
@@ -156,6 +170,39 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     receiveSerial: (bytes) => isa.serial.receive(bytes),
   });
   return machine;
+}
+
+/** What the interrupt controllers do to the processors, and who must know that one may wake. */
+function processorLines(processor: Processor, poke: (cpu: number) => void): ProcessorLines {
+  return {
+    setInterruptLine: (cpu, asserted) => {
+      processor.setInterruptLine(cpu, asserted);
+      if (asserted) poke(cpu);
+    },
+    raiseNmi: (cpu) => {
+      processor.raiseNmi(cpu);
+      poke(cpu);
+    },
+    initialise: (cpu) => {
+      processor.raiseInit(cpu);
+      poke(cpu);
+    },
+    startUp: (cpu, vector) => {
+      processor.raiseStartUp(cpu, vector);
+      poke(cpu);
+    },
+  };
+}
+
+/** CPUID leaf 1 ECX: what the model offers of its local APIC. */
+function apicFeatures(model: string): ApicFeatures {
+  const features = CPUID_MODELS[model]?.features1Ecx ?? 0;
+  return { x2apic: (features & (1 << 21)) !== 0, tscDeadline: (features & (1 << 24)) !== 0 };
+}
+
+function checkProcessors(cpus: number): BoardError | undefined {
+  if (Number.isInteger(cpus) && cpus >= 1 && cpus <= CPUS_MAX) return undefined;
+  return { problem: `${cpus} processors: the board takes 1 to ${CPUS_MAX}`, hint: 'for example -smp 4' };
 }
 
 function checkRam(options: Q35Options): BoardError | undefined {
