@@ -40,7 +40,7 @@ const COMMON =
  */
 const MAX_WITHOUT_ROWS =
   'fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 hypervisor ' +
-  'pcid tsc-adjust smep erms fsrm umip arat syscall nx pdpe1gb lm lahf-lm 3dnowprefetch invtsc cx16';
+  'pcid x2apic tsc-deadline tsc-adjust smep erms fsrm umip arat syscall nx pdpe1gb lm lahf-lm 3dnowprefetch invtsc cx16';
 
 const QEMU64: CpuidModel = {
   name: 'qemu64',

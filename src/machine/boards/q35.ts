@@ -7,8 +7,7 @@
 import { gpa } from '../../base/address.ts';
 import { VirtualClock } from '../../base/clock.ts';
 import { StateRegistry } from '../../base/state.ts';
-import { CPUID_MODELS } from '../../cpu/cpuid-models.ts';
-import { CPUS_MAX } from '../../cpu/layout.ts';
+import { CPUS_MAX, FEATURES_1_ECX } from '../../cpu/layout.ts';
 import { Processor } from '../../cpu/processor.ts';
 import type { InterruptAcknowledge } from '../../cpu/types.ts';
 import type { ApicFeatures } from '../../interrupts/apic-msrs.ts';
@@ -102,7 +101,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     cpus,
     clock,
     trace,
-    features: apicFeatures(options.cpuModel),
+    features: apicFeatures(processor),
     timeOfTsc: (cpu, deadline) => processor.timeOfTsc(cpu, deadline),
     currentCpu: () => processor.activeCpu,
     edgesStayLatched: options.personality === 'qemu',
@@ -195,8 +194,8 @@ function processorLines(processor: Processor, poke: (cpu: number) => void): Proc
 }
 
 /** CPUID leaf 1 ECX: what the model offers of its local APIC. */
-function apicFeatures(model: string): ApicFeatures {
-  const features = CPUID_MODELS[model]?.features1Ecx ?? 0;
+function apicFeatures(processor: Processor): ApicFeatures {
+  const features = processor.core.word(FEATURES_1_ECX);
   return { x2apic: (features & (1 << 21)) !== 0, tscDeadline: (features & (1 << 24)) !== 0 };
 }
 
