@@ -26,7 +26,7 @@ export const RSI = GPR + 6 * 8;
 export const RDI = GPR + 7 * 8;
 export const R11 = GPR + 11 * 8;
 
-/** Linear instruction pointer within the code segment (u64). */
+/** Instruction pointer within the code segment (u64). */
 export const RIP = STATE + 0x0c0;
 
 /** Lazy arithmetic flags: operation (0: the flags stand in EFLAGS itself), operand size, result, sources. */
@@ -157,6 +157,12 @@ export const SCRATCH_CODE = STATE + 0x880;
 /** Values crossing to the host: MSR halves {u32 low, u32 high}, high half of an 8-byte MMIO read. */
 export const HOST_LOW = STATE + 0x8c0;
 export const HOST_HIGH = STATE + 0x8c4;
+/**
+ * The code segment as fetches use it (u64 each): what is added to RIP, and the last offset that may be fetched. In 64-bit
+ * code 0 and all ones. They follow CS and the mode.
+ */
+export const CODE_BASE = STATE + 0x8d0;
+export const CODE_LIMIT = STATE + 0x8d8;
 /** First byte that the run loop's own per-processor fields may use; up to the end of the state. */
 export const STATE_FREE = STATE + 0x900;
 

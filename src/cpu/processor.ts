@@ -15,6 +15,7 @@ import './events.ts';
 import { CORE_FEATURES } from './generated/core-features.ts';
 import { HostPorts } from './host-ports.ts';
 import {
+  CODE_BASE,
   CPUID_COUNT,
   CPUID_ENTRIES_MAX,
   CPUID_ENTRY_SIZE,
@@ -38,13 +39,12 @@ import {
   GPR,
   HALTED,
   LEAVE_BLOCK,
+  MODE,
+  MODE_CODE_64,
+  MODE_CODE_SIZE_MASK,
   NMI_BLOCKED,
   PAUSE_YIELDS,
   PHYSICAL_BITS,
-  SEG_CS,
-  SEGMENT_BASE,
-  SEGMENT_SIZE,
-  SEGMENTS,
   SIGNATURE,
   STARTUP_VECTOR,
   STATE,
@@ -348,7 +348,9 @@ export class Processor implements ProcessorLike {
   }
 
   get pc(): Gva {
-    return gva(this.core.exports.position() + this.core.quad(SEGMENTS + SEG_CS * SEGMENT_SIZE + SEGMENT_BASE));
+    const address = this.core.exports.position() + this.core.quad(CODE_BASE);
+    const wide = (this.core.word(MODE) & MODE_CODE_SIZE_MASK) === MODE_CODE_64;
+    return gva(wide ? address : BigInt.asUintN(32, address));
   }
 
   get unimplemented(): { readonly pc: Gva; readonly bytes: Uint8Array } | undefined {

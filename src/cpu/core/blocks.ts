@@ -7,10 +7,10 @@ import {
   BLOCK_BACKING, BLOCK_BACKING2, BLOCK_BYTES, BLOCK_COUNT, BLOCK_ENTRIES, BLOCK_HEADER, BLOCK_KEY, BLOCK_MODE, BLOCK_NEXT,
   BLOCK_ORIGIN, BLOCK_PAGE_NEXT, BLOCK_PAGE_NEXT2, BLOCK_RIP, BLOCK_TABLE, CODE_GRANULES, MODE, OP_LEAVE, PAGE_CODE,
   PAGE_FLAGS, SITES_MAX, SITE_HASH, SITE_TABLE, TLB_EXEC, UOP_ARENA, UOP_ARENA_END, UOP_OP, UOP_SIZE,
-  BLOCK_INSTRUCTIONS_MAX, FAULT,
+  BLOCK_INSTRUCTIONS_MAX, CODE_LIMIT, FAULT,
 } from './constants';
 import { fetchPointer, inScratch } from './mmu';
-import { chainKey, codeMappingChanged, currentBlock, keyOfNow } from './run-state';
+import { chainKey, codeAddress, codeMappingChanged, currentBlock, keyOfNow } from './run-state';
 import { protectCodePage, slotOf } from './tlb';
 
 const HASH_ENTRIES: u32 = 0x1_0000;
@@ -71,17 +71,34 @@ export function reserveBlock(): u32 {
   return arenaNext;
 }
 
-/** The decoded block for `rip` if it is cached; 0: not decoded yet, or the fetch faults (the fault is then pending). */
+/** First address of the next page; outside of 64-bit code, addresses wrap at 4 GiB. */
+@inline
+export function nextPage(linear: u64): u64 {
+  const next = (linear & ~0xfff) + 0x1000;
+  return load<u64>(CODE_LIMIT) == ~0 ? next : next & 0xffff_ffff;
+}
+
+/** Whether an offset lies within the code segment; in 64-bit code a fetch checks that the address is canonical. */
+@inline
+export function withinCode(rip: u64): bool {
+  return rip <= load<u64>(CODE_LIMIT);
+}
+
+/** The decoded block for `rip`, which lies within the code segment, if it is cached; 0: not decoded yet, or the fetch faults (the fault is then pending). */
 export function lookupBlock(rip: u64): u32 {
-  const backing = fetchPointer(rip);
+  const linear = codeAddress(rip);
+  const backing = fetchPointer(linear);
   if (!backing) return 0;
   const mode = load<u32>(MODE);
+  // Bytes that the segment's limit leaves, less one; a block decoded under a larger limit may be too long now.
+  const room = load<u64>(CODE_LIMIT) - rip;
   for (let block = load<u32>(hashOf(backing)); block; block = load<u32>(block, BLOCK_NEXT)) {
     if (load<u32>(block, BLOCK_BACKING) != backing) continue;
     if (load<u64>(block, BLOCK_RIP) != rip || load<u32>(block, BLOCK_MODE) != mode) continue;
+    if (<u64>load<u32>(block, BLOCK_BYTES) - 1 > room) continue;
     const second = load<u32>(block, BLOCK_BACKING2);
     if (second) {
-      const found = fetchPointer((rip & ~0xfff) + 0x1000);
+      const found = fetchPointer(nextPage(linear));
       if (!found) return 0;
       if (found != second) continue;
     }
@@ -112,15 +129,15 @@ export function findBlock(rip: u64): u32 {
   const cached = load<u32>(jumpSlot(rip));
   if (load<u64>(cached, BLOCK_RIP) == rip && load<u32>(cached, BLOCK_KEY) == chainKey) return cached;
   // A second page, if there is one, may fault too: only the run loop handles that.
-  const block = execEntry(rip) ? lookupBlock(rip) : 0;
+  const block = withinCode(rip) && execEntry(codeAddress(rip)) ? lookupBlock(rip) : 0;
   if (!block) store<u32>(FAULT, 0);
   return block;
 }
 
-/** True when the fetch at `rip` would hit the TLB: a miss may fault, and that is the run loop's business. */
+/** True when the fetch at a linear address would hit the TLB: a miss may fault, and that is the run loop's business. */
 @inline
-function execEntry(rip: u64): bool {
-  return load<u64>(load<u32>(TLB_EXEC) + slotOf(rip)) == (rip & ~0xfff);
+function execEntry(linear: u64): bool {
+  return load<u64>(load<u32>(TLB_EXEC) + slotOf(linear)) == (linear & ~0xfff);
 }
 
 /** Adds a block whose header is complete, decoded at {@link reserveBlock}, to the cache. `end`: first byte after it. */

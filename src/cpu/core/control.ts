@@ -1,10 +1,10 @@
 // Near control flow (Intel SDM Vol. 2: Jcc, JMP, CALL, RET, LOOP) and how one block leads to the next.
 
 import {
-  BLOCK_KEY, BLOCK_RIP, CONTINUE_AT_RIP, FAULTED, LEAVE_BLOCK, NEXT, RCX, RIP,
+  BLOCK_KEY, BLOCK_RIP, CODE_LIMIT, CONTINUE_AT_RIP, FAULTED, LEAVE_BLOCK, NEXT, RCX, RIP,
   RSP, UOP_DISP, UOP_FORM, UOP_IMM, UOP_LENGTH, UOP_LINK_NEXT, UOP_LINK_TAKEN, UOP_SIZE,
 } from './constants';
-import { findBlock, jumpCacheLookup } from './blocks';
+import { findBlock, jumpCacheLookup, withinCode } from './blocks';
 import { condition, zero } from './flags';
 import {
   addressMask, dst, effective, FORM_M, readAt, reg, source, writeAt,
@@ -14,7 +14,9 @@ import {
   stopChaining,
 } from './run-state';
 import { peek, pushValue, setStackPointer } from './stack';
-import { avxForbidden, BR, CR0_EM, CR0_MP, CR0_TS, CR4_OSFXSR, cr0, cr4, GP, NM, raise, SS, UD } from './state';
+import {
+  avxForbidden, BR, CR0_EM, CR0_MP, CR0_TS, CR4_OSFXSR, cr0, cr4, faultPending, GP, NM, raise, SS, UD,
+} from './state';
 
 /** Address of the instruction after a µop. */
 @inline
@@ -27,7 +29,15 @@ export function nextRip(u: u32): u64 {
 function follow(link: u32, rip: u64): u32 {
   const block = load<u32>(link);
   if (load<u32>(block, BLOCK_KEY) == chainKey) return enterBlock(block);
-  return followSlow(link, rip);
+  return branchAllowed(rip) ? followSlow(link, rip) : refuseTarget();
+}
+
+/** As {@link follow} for what stands behind the branch: if it lies beyond the limit, the next fetch faults, not this. */
+@inline
+function fallThrough(link: u32, rip: u64): u32 {
+  const block = load<u32>(link);
+  if (load<u32>(block, BLOCK_KEY) == chainKey) return enterBlock(block);
+  return followSlow(link, load<u64>(CODE_LIMIT) == ~0 ? rip : rip & 0xffff_ffff);
 }
 
 function followSlow(link: u32, rip: u64): u32 {
@@ -60,20 +70,20 @@ function followIndirectSlow(rip: u64): u32 {
 /** A block that ends without a branch; UOP_DISP is the address after it. */
 @inline
 export function endBlock(u: u32): u32 {
-  return follow(u + UOP_LINK_TAKEN, load<u64>(u, UOP_DISP));
+  return fallThrough(u + UOP_LINK_TAKEN, load<u64>(u, UOP_DISP));
 }
 
 @inline
 export function hotJumpIf(u: u32, code: u32): u32 {
   if (condition(code)) return follow(u + UOP_LINK_TAKEN, load<u64>(u, UOP_DISP));
-  return follow(u + UOP_LINK_NEXT, nextRip(u));
+  return fallThrough(u + UOP_LINK_NEXT, nextRip(u));
 }
 
 /** Takes a conditional branch µop or falls through. */
 @inline
 export function branch(u: u32, taken: bool): u32 {
   if (taken) return follow(u + UOP_LINK_TAKEN, load<u64>(u, UOP_DISP));
-  return follow(u + UOP_LINK_NEXT, nextRip(u));
+  return fallThrough(u + UOP_LINK_NEXT, nextRip(u));
 }
 
 @inline
@@ -88,7 +98,10 @@ export function hotCall<T>(u: u32): u32 {
   const address = load<u64>(RSP) - 8;
   if (!writeAt<u64>(u, address, nextRip(u))) return failed(address);
   store<u64>(RSP, address);
-  return follow(u + UOP_LINK_TAKEN, load<u64>(u, UOP_DISP));
+  const next = follow(u + UOP_LINK_TAKEN, load<u64>(u, UOP_DISP));
+  // Refused: a target that is not canonical is rare enough to be seen last.
+  if (!next && faultPending()) store<u64>(RSP, address + 8);
+  return next;
 }
 
 @inline
@@ -141,7 +154,12 @@ function failed(address: u64): u32 {
   return 0;
 }
 
-/** A near branch to a non-canonical address faults at the branch. */
+/** Whether a near branch may go to `rip`: canonical, or within the code segment (Vol. 2, JMP). */
+function branchAllowed(rip: u64): bool {
+  return load<u64>(CODE_LIMIT) == ~0 ? canonical(rip) : withinCode(rip);
+}
+
+/** A near branch to where it may not go faults at the branch. */
 function refuseTarget(): u32 {
   raise(GP, 0, true);
   setLeave(FAULTED);
@@ -157,27 +175,31 @@ function cut<T>(rip: u64): u64 {
 }
 
 function goTo(rip: u64): i32 {
-  if (!canonical(rip)) {
-    raise(GP, 0, true);
-    return FAULTED;
-  }
   store<u64>(RIP, rip);
   return CONTINUE_CHAINED;
+}
+
+/** True, with #GP(0) pending, when a near branch may not go to `rip`. */
+function refused(rip: u64): bool {
+  if (branchAllowed(rip)) return false;
+  raise(GP, 0, true);
+  return true;
 }
 
 /** Of a cold handler: RIP is set and the block ended; go on without a visit to the run loop. */
 export const CONTINUE_CHAINED: i32 = 8;
 
 export function call<T>(u: u32): i32 {
-  if (!pushValue<T>(u, <T>nextRip(u))) return FAULTED;
-  return goTo(load<u64>(u, UOP_DISP));
+  const rip = load<u64>(u, UOP_DISP);
+  if (refused(rip) || !pushValue<T>(u, <T>nextRip(u))) return FAULTED;
+  return goTo(rip);
 }
 
 export function ret<T>(u: u32): i32 {
   const from = peek<T>(u, 0);
   if (!from) return FAULTED;
   const rip = <u64>load<T>(from);
-  if (!canonical(rip)) return goTo(rip);
+  if (refused(rip)) return FAULTED;
   setStackPointer(load<u64>(RSP) + sizeof<T>() + <u64>(load<u32>(u, UOP_IMM)));
   return goTo(rip);
 }
@@ -186,38 +208,45 @@ export function callIndirect<T>(u: u32): i32 {
   const from = source<T>(u, dst(u));
   if (!from) return FAULTED;
   const rip = <u64>load<T>(from);
-  if (!canonical(rip)) return goTo(rip);
-  if (!pushValue<T>(u, <T>nextRip(u))) return FAULTED;
+  if (refused(rip) || !pushValue<T>(u, <T>nextRip(u))) return FAULTED;
   return goTo(rip);
 }
 
 export function jumpIndirect<T>(u: u32): i32 {
   const from = source<T>(u, dst(u));
   if (!from) return FAULTED;
-  return goTo(<u64>load<T>(from));
+  const rip = <u64>load<T>(from);
+  return refused(rip) ? FAULTED : goTo(rip);
 }
 
 /** LOOPNE, LOOPE, LOOP, JRCXZ: the counter has the address size. */
 export function loop(u: u32, kind: i32): i32 {
   const mask = addressMask(u);
+  let count = load<u64>(RCX) & mask;
   let taken: bool;
-  if (kind == 3) taken = (load<u64>(RCX) & mask) == 0;
+  if (kind == 3) taken = count == 0;
   else {
-    const count = (load<u64>(RCX) - 1) & mask;
-    if (mask == 0xffff) store<u16>(RCX, <u16>count);
-    else store<u64>(RCX, count);
+    count = (count - 1) & mask;
     taken = count != 0;
     if (kind == 0) taken = taken && !zero();
     else if (kind == 1) taken = taken && zero();
   }
-  return goTo(taken ? load<u64>(u, UOP_DISP) : nextRip(u));
+  const rip = taken ? load<u64>(u, UOP_DISP) : nextRip(u);
+  if (taken && refused(rip)) return FAULTED;
+  if (kind != 3) {
+    if (mask == 0xffff) store<u16>(RCX, <u16>count);
+    else store<u64>(RCX, count);
+  }
+  return goTo(rip);
 }
 
 export function jumpIf(u: u32, code: i32): i32 {
-  return goTo(condition(code) ? load<u64>(u, UOP_DISP) : nextRip(u));
+  if (!condition(code)) return goTo(nextRip(u));
+  return jump(u);
 }
 export function jump(u: u32): i32 {
-  return goTo(load<u64>(u, UOP_DISP));
+  const rip = load<u64>(u, UOP_DISP);
+  return refused(rip) ? FAULTED : goTo(rip);
 }
 
 /** UD0, UD1, UD2 and every byte string that is no instruction. */

@@ -3,12 +3,12 @@
 
 import {
   BLOCK_BACKING, BLOCK_BACKING2, BLOCK_BYTES, BLOCK_COUNT, BLOCK_HEADER, BLOCK_INSTRUCTIONS_MAX, BLOCK_KEY, BLOCK_MODE,
-  BLOCK_ORIGIN, BLOCK_RIP, CONTINUE_AT_RIP, CR0, DEBUG_REGISTERS, EFLAGS, EVENTS, EXIT_BUDGET, EXIT_REASON, EXIT_TO_HOST,
-  EXIT_UNIMPLEMENTED, FAULTED, FAULTED_AT_RIP, INTERRUPT_SHADOW, LEAVE_BLOCK, MODE, MODE_CODE_64, MODE_CODE_SIZE_MASK, OP_END, OP_LEAVE,
-  RIP, SCRATCH_CODE, SEG_CS, TRACE_BLOCKS, TRACK_WRITERS, UOP_DISP, UOP_INDEX_IN_BLOCK, UOP_LENGTH, UOP_OFFSET, UOP_OP,
+  BLOCK_ORIGIN, BLOCK_RIP, CODE_LIMIT, CONTINUE_AT_RIP, DEBUG_REGISTERS, EFLAGS, EVENTS, EXIT_BUDGET, EXIT_REASON,
+  EXIT_TO_HOST, EXIT_UNIMPLEMENTED, FAULTED, FAULTED_AT_RIP, INTERRUPT_SHADOW, LEAVE_BLOCK, MODE, OP_END, OP_LEAVE, RIP,
+  SCRATCH_CODE, TRACE_BLOCKS, TRACK_WRITERS, UOP_DISP, UOP_INDEX_IN_BLOCK, UOP_LENGTH, UOP_OFFSET, UOP_OP,
   UOP_PLAIN, UOP_SITE, UOP_SIZE,
 } from './constants';
-import { insertBlock, lookupBlock, reserveBlock, SHORT_BLOCK, siteOf, UNCACHED_BLOCK } from './blocks';
+import { insertBlock, lookupBlock, nextPage, reserveBlock, SHORT_BLOCK, siteOf, UNCACHED_BLOCK, withinCode } from './blocks';
 import { improveBlock } from './block-passes';
 import { decodeInstruction, endsBlock, RAN_OUT } from './decode';
 import { deliverFault, serviceEvents } from './exceptions';
@@ -17,10 +17,10 @@ import { blockDecoded } from './host';
 import { fetchPointer, inScratch } from './mmu';
 import { restorePatched } from './operands';
 import {
-  BRANCHED, currentBlock, LEFT_AFTER, LEFT_BEFORE, leaveCode, leaveUop, remaining, ripOf, setCurrentBlock, setRemaining,
+  BRANCHED, codeAddress, currentBlock, LEFT_AFTER, LEFT_BEFORE, leaveCode, leaveUop, remaining, ripOf, setCurrentBlock, setRemaining,
   repeated, startChaining, stopChaining,
 } from './run-state';
-import { CR0_PE, currentUop, DB, faultPending, FLAG_TF, raise, segmentBase } from './state';
+import { currentUop, DB, faultPending, FLAG_TF, raise, raiseGeneralProtection } from './state';
 
 /** Budget of the run in progress. */
 let budget: i32 = 0;
@@ -63,12 +63,14 @@ function runOnce(): i32 {
     if (reason >= 0) return reason;
   }
   if (remaining <= 0) return EXIT_BUDGET;
-  // Real mode is not implemented: rather no step than a wrong one.
-  if (!(load<u64>(CR0) & CR0_PE)) return EXIT_UNIMPLEMENTED;
   setCurrentBlock(0);
   const rip = load<u64>(RIP);
-  let block = lookupBlock(rip);
-  if (!block && !faultPending()) block = decodeBlock(rip);
+  let block: u32 = 0;
+  if (!withinCode(rip)) raiseGeneralProtection();
+  else {
+    block = lookupBlock(rip);
+    if (!block && !faultPending()) block = decodeBlock(rip);
+  }
   if (!block) {
     // A fetch that faults counts as an instruction: a handler that cannot be fetched must not hang the host.
     setRemaining(remaining - 1);
@@ -119,10 +121,9 @@ function singleStepped(): i32 {
   return deliverFault();
 }
 
-/** RIP within the code segment's size. */
+/** The offset that follows: 16-bit code does not wrap at 64 KiB by itself, its limit stops it (Vol. 3B 22.35). */
 function cut(rip: u64): u64 {
-  const size = load<u32>(MODE) & MODE_CODE_SIZE_MASK;
-  return size == MODE_CODE_64 ? rip : size == 1 ? rip & 0xffff_ffff : rip & 0xffff;
+  return load<u64>(CODE_LIMIT) == ~0 ? rip : rip & 0xffff_ffff;
 }
 
 /** A copy of the first `count` instructions of a block, which then leaves. */
@@ -140,13 +141,20 @@ function shorten(block: u32, count: u32): u32 {
 
 // --- Decoding a block ------------------------------------------------------------------------------------------------
 
-/** Decodes and caches the block at `rip`; 0: the fetch faulted. */
+/** Bytes that may be fetched from `rip` on before the code segment ends, at most a page. */
+function roomAt(rip: u64): u32 {
+  return <u32>min<u64>(load<u64>(CODE_LIMIT) - rip, 0xfff) + 1;
+}
+
+/** Decodes and caches the block at `rip`, which lies within the code segment; 0: the fetch faulted. */
 function decodeBlock(rip: u64): u32 {
-  const backing = fetchPointer(rip);
+  const linear = codeAddress(rip);
+  const backing = fetchPointer(linear);
   if (!backing) return 0;
   let uncached = inScratch(backing);
-  const inPage = 0x1000 - (<u32>rip & 0xfff);
-  const end = uncached ? SCRATCH_CODE + min<u32>(16, inPage) : backing + inPage;
+  const inPage: u32 = 0x1000 - (<u32>linear & 0xfff);
+  const room = roomAt(rip);
+  const end = uncached ? SCRATCH_CODE + min<u32>(16, min<u32>(inPage, room)) : backing + min<u32>(inPage, room);
   const block = uncached ? UNCACHED_BLOCK : reserveBlock();
   memory.fill(block, 0, BLOCK_HEADER);
   store<u64>(block, rip, BLOCK_RIP);
@@ -160,9 +168,18 @@ function decodeBlock(rip: u64): u32 {
     let length = decodeInstruction(u, backing + offset, end, rip + offset);
     if (length == RAN_OUT) {
       if (count) break;
-      const second = fetchPointer((rip & ~<u64>0xfff) + 0x1000);
-      if (!second) return 0;
-      length = decodeCrossing(u, block, backing, inPage, second, rip);
+      length = RAN_OUT;
+      let second: u32 = 0;
+      if (room > inPage) {
+        second = fetchPointer(nextPage(linear));
+        if (!second) return 0;
+        length = decodeCrossing(u, backing, inPage, second, rip, room);
+      }
+      if (length == RAN_OUT) {
+        // The instruction goes beyond the segment's limit.
+        raiseGeneralProtection();
+        return 0;
+      }
       if (inScratch(second)) uncached = true;
       else store<u32>(block, second, BLOCK_BACKING2);
       crossed = true;
@@ -182,23 +199,24 @@ function decodeBlock(rip: u64): u32 {
 }
 
 /** Decodes an instruction whose bytes stand on two pages. */
-function decodeCrossing(u: u32, block: u32, first: u32, inFirst: u32, second: u32, rip: u64): i32 {
+function decodeCrossing(u: u32, first: u32, inFirst: u32, second: u32, rip: u64, room: u32): i32 {
   const head = min<u32>(inFirst, LENGTH_MAX);
   if (inScratch(first) && inScratch(second)) {
     // The second fetch overwrote the first one's copy.
-    const again = fetchPointer(rip);
+    const linear = codeAddress(rip);
+    const again = fetchPointer(linear);
     memory.copy(CROSSING_BYTES, again, head);
-    fetchPointer((rip & ~<u64>0xfff) + 0x1000);
+    fetchPointer(nextPage(linear));
   } else memory.copy(CROSSING_BYTES, first, head);
   memory.copy(CROSSING_BYTES + head, second, LENGTH_MAX);
-  return decodeInstruction(u, CROSSING_BYTES, CROSSING_BYTES + head + LENGTH_MAX, rip);
+  return decodeInstruction(u, CROSSING_BYTES, CROSSING_BYTES + min<u32>(head + LENGTH_MAX, room), rip);
 }
 
 @inline
 function place(u: u32, index: u32, offset: u32, rip: u64): void {
   store<u8>(u, <u8>index, UOP_INDEX_IN_BLOCK);
   store<u16>(u, <u16>offset, UOP_OFFSET);
-  if (load<u32>(TRACK_WRITERS)) store<u32>(u, siteOf(segmentBase(SEG_CS) + rip + offset), UOP_SITE);
+  if (load<u32>(TRACK_WRITERS)) store<u32>(u, siteOf(codeAddress(rip + offset)), UOP_SITE);
 }
 
 /** Adds the µop that leads on when no branch ends the block, and completes the header. */

@@ -2,7 +2,7 @@
 
 import { forgetKeys } from './blocks';
 import {
-  BLOCK_BACKING, BLOCK_COUNT, BLOCK_HEADER, BLOCK_KEY, BLOCK_RIP, CONTINUE_AT_RIP, MODE, RIP, UOP_INDEX_IN_BLOCK,
+  BLOCK_BACKING, BLOCK_COUNT, BLOCK_HEADER, BLOCK_KEY, BLOCK_RIP, CODE_BASE, CODE_LIMIT, CONTINUE_AT_RIP, MODE, RIP, UOP_INDEX_IN_BLOCK,
   UOP_OFFSET,
 } from './generated/layout';
 
@@ -29,8 +29,10 @@ export let remaining: i32 = 0;
 export let currentBlock: u32 = 0;
 /** A block whose key equals this may be entered without a lookup. */
 export let chainKey: u32 = NO_CHAIN;
-/** Bumped when a linear address may lead to other code than before; 22 bits are used, from 1. */
+/** Number of the present way from RIP to code: no block found under another number may be entered without a lookup. */
 export let generation: u32 = 1;
+/** The last number given out, from 1. */
+let newest: u32 = 1;
 
 /** Iterations that the REP instruction in progress has completed and not yet charged to the budget. */
 export let repeated: i32 = 0;
@@ -82,12 +84,54 @@ export function chainingStopped(): bool {
 
 /** The mapping from linear addresses to code changed (TLB flush, direct ranges): all blocks are looked up again. */
 export function codeMappingChanged(): void {
-  generation++;
-  if (generation == GENERATIONS) {
-    generation = 1;
+  memory.fill(CODE_SPACES, 0, CODE_SPACES_SIZE);
+  newest++;
+  if (newest == GENERATIONS) {
+    newest = 1;
     forgetKeys();
   }
+  generation = newest;
   chainKey = NO_CHAIN;
+}
+
+// --- Code segments ---------------------------------------------------------------------------------------------------
+// RIP leads to other code when CS has another base, and may lead nowhere when it has another limit. Firmware goes to
+// and fro between a few segments, so each keeps its generation until the mapping changes.
+
+/** {u64 base, u64 limit, u32 generation or 0, u32 spare} for the segments used since then, by a hash of the base. */
+const CODE_SPACE_SIZE: u32 = 24;
+const CODE_SPACES_SIZE: u32 = 64 * CODE_SPACE_SIZE;
+const CODE_SPACES: u32 = <u32>memory.data(1536, 8);
+
+/** CS has this base and limit from now on. */
+export function setCodeSpace(base: u64, limit: u64): void {
+  if (load<u64>(CODE_BASE) == base && load<u64>(CODE_LIMIT) == limit) return;
+  const old = codeSpaceOf(load<u64>(CODE_BASE));
+  store<u64>(old, load<u64>(CODE_BASE));
+  store<u64>(old, load<u64>(CODE_LIMIT), 8);
+  store<u32>(old, generation, 16);
+  store<u64>(CODE_BASE, base);
+  store<u64>(CODE_LIMIT, limit);
+  chainKey = NO_CHAIN;
+  const known = codeSpaceOf(base);
+  if (load<u32>(known, 16) && load<u64>(known) == base && load<u64>(known, 8) == limit) {
+    generation = load<u32>(known, 16);
+    return;
+  }
+  if (newest + 1 == GENERATIONS) codeMappingChanged();
+  else generation = ++newest;
+}
+
+@inline
+function codeSpaceOf(base: u64): u32 {
+  return CODE_SPACES + (<u32>((base >> 4) ^ (base >> 10) ^ (base >> 16)) & 63) * CODE_SPACE_SIZE;
+}
+
+/** Linear address of an offset in the code segment. */
+@inline
+export function codeAddress(rip: u64): u64 {
+  const address = load<u64>(CODE_BASE) + rip;
+  return load<u64>(CODE_LIMIT) == ~0 ? address : address & 0xffff_ffff;
 }
 
 /** Address of a µop's own instruction. */

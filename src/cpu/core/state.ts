@@ -7,6 +7,7 @@ import {
   SEGMENT_SIZE, SEG_CS, SEG_DS, SEG_ES, SEG_SS, TLB_EXEC, TLB_READ, TLB_SET_EXEC, TLB_SET_READ, TLB_SET_SIZE,
   TLB_SET_WRITE, TLB_SETS_BASE, TLB_SUPERVISOR, TLB_SUPERVISOR_AC, TLB_USER, TLB_WRITE, XCR0,
 } from './generated/layout';
+import { setCodeSpace } from './run-state';
 
 /** The µop that is executing: the run loop sets it before each. Address in the arena. */
 export let currentUop: u32 = 0;
@@ -212,6 +213,8 @@ export function updateMode(): void {
   if (cr0() & (CR0_EM | CR0_TS)) key |= MODE_NO_X87;
   if (cr0() & CR0_TS || avxForbidden()) key |= MODE_NO_AVX;
   store<u32>(MODE, key);
+  if ((key & 3) == MODE_CODE_64) setCodeSpace(0, ~0);
+  else setCodeSpace(segmentBase(SEG_CS), segmentLimit(SEG_CS));
   updateAccessKind();
 }
 

@@ -2,7 +2,7 @@
 // specialised.
 
 import {
-  FORM_MEMORY, FORM_SIZE, GPR, MODE_CODE_32, MODE_CODE_64, SCRATCH_RMW, UOP_DST, UOP_FORM, UOP_LENGTH, UOP_SRC,
+  FORM_MEMORY, FORM_SIZE, GPR, MODE_CODE_64, SCRATCH_RMW, UOP_DST, UOP_FORM, UOP_LENGTH, UOP_SRC,
 } from './generated/layout';
 import { readPointer, storeBytes } from './mmu';
 import { effective } from './operands';
@@ -12,8 +12,7 @@ import { UD, code64, cpl, faultPending, mode, raise, raiseGeneralProtection, set
 /** Address of the instruction after this one, cut to the code segment's size. */
 export function nextRipOf(uop: u32): u64 {
   const rip = ripOf(uop) + load<u8>(uop, UOP_LENGTH);
-  const size = mode() & 3;
-  return size == MODE_CODE_64 ? rip : size == MODE_CODE_32 ? rip & 0xffffffff : rip & 0xffff;
+  return (mode() & 3) == MODE_CODE_64 ? rip : rip & 0xffffffff;
 }
 
 // --- Memory operand ------------------------------------------------------------------------------------------------
