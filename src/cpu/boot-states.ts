@@ -53,6 +53,18 @@ export function enterProtected32(core: CoreInstance, entry: Gpa, registers: { ea
   core.exports.stateChanged();
 }
 
+/**
+ * Real mode at `selector`:`offset`, as a BIOS leaves it for a boot sector: data and stack segments and their limits as
+ * RESET has them, interrupts off.
+ */
+export function enterReal16(core: CoreInstance, selector: number, offset: number): void {
+  core.exports.resetActive();
+  setSegment(core, SEG_CS, selector & 0xffff, 0xffff, 0x9b, BigInt((selector & 0xffff) * 16));
+  core.setQuad(RDX, 0n);
+  core.setQuad(RIP, BigInt(offset & 0xffff));
+  core.exports.stateChanged();
+}
+
 /** 64-bit mode with the page tables already made. */
 export function enterLong64(core: CoreInstance, entry: bigint, pageTables: Gpa, stack: bigint): void {
   core.exports.resetActive();

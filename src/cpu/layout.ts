@@ -200,6 +200,8 @@ export const TRIPLE_FAULT_VECTOR = CONTROL + 0x50;
 export const OBSERVE_STORES = CONTROL + 0x54;
 /** 1: PAUSE ends the run with EXIT_PAUSED, because another processor could use the time (u32). */
 export const PAUSE_YIELDS = CONTROL + 0x58;
+/** Physical address bits that read as 0 whatever is put there (u32): bit 20 while the A20 gate is shut, otherwise none. */
+export const ADDRESS_BITS_OFF = CONTROL + 0x78;
 /** The entries of the last page walk: {u64 address, u64 value} from the root down, four at most. */
 export const WALK_ENTRIES = CONTROL + 0x80;
 /** The stack frame that a delivery or a far transfer is about to push: 31 parameters, CS:EIP and SS:ESP at most. */

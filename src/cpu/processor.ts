@@ -15,6 +15,7 @@ import './events.ts';
 import { CORE_FEATURES } from './generated/core-features.ts';
 import { HostPorts } from './host-ports.ts';
 import {
+  ADDRESS_BITS_OFF,
   CODE_BASE,
   CPUID_COUNT,
   CPUID_ENTRIES_MAX,
@@ -80,6 +81,8 @@ const WAIT_FOR_STARTUP = 3;
 /** Events that need not wake a processor that sleeps; any other does. */
 const PASSIVE_EVENTS = EVENT_HALTED | EVENT_INTERRUPT_LINE | EVENT_NMI | EVENT_EXIT | EVENT_LIMIT;
 const FLAG_IF = 0x200;
+/** The address bit that the A20 gate holds down. */
+const A20 = 0x10_0000;
 /** Longest x86 instruction. */
 const INSTRUCTION_BYTES_MAX = 15;
 
@@ -167,7 +170,24 @@ export class Processor implements ProcessorLike {
 
   translate(address: Gva, root?: Gpa): Gpa | undefined {
     const controls = pagingControls(this.core, root);
-    return walkPageTables(address, controls, (entry, size) => this.#direct.readEntry(entry, size)).physical;
+    const read = (entry: Gpa, size: number) => this.#direct.readEntry(this.#onBus(entry), size);
+    const { physical } = walkPageTables(address, controls, read);
+    return physical === undefined ? undefined : this.#onBus(physical);
+  }
+
+  /** A physical address as it leaves the processor. */
+  #onBus(address: Gpa): Gpa {
+    return this.a20 || Math.floor(address / A20) % 2 === 0 ? address : gpa(address - A20);
+  }
+
+  get a20(): boolean {
+    return this.core.word(ADDRESS_BITS_OFF) === 0;
+  }
+
+  setA20(enabled: boolean): void {
+    if (enabled === this.a20) return;
+    this.core.setWord(ADDRESS_BITS_OFF, enabled ? 0 : A20);
+    this.core.exports.rangesChanged();
   }
 
   // --- Running ------------------------------------------------------------------------------------------------------
@@ -333,6 +353,10 @@ export class Processor implements ProcessorLike {
     bootStates.enterProtected32(this.core, entry, registers);
   }
 
+  enterReal16(selector: number, offset: number): void {
+    bootStates.enterReal16(this.core, selector, offset);
+  }
+
   enterLong64(entry: bigint, pageTables: Gpa, stack: bigint): void {
     bootStates.enterLong64(this.core, entry, pageTables, stack);
   }
@@ -388,9 +412,15 @@ export class Processor implements ProcessorLike {
   states(): readonly StateSource[] {
     const shared: StateSource = {
       name: 'cpu-shared',
-      version: 1,
-      save: () => ({ instructions: this.instructions, active: this.activeCpu, random: this.#host.random }),
-      load: ({ instructions, active, random }) => {
+      version: 2,
+      save: () => ({
+        instructions: this.instructions,
+        active: this.activeCpu,
+        random: this.#host.random,
+        a20: this.a20 ? 1 : 0,
+      }),
+      load: ({ instructions, active, random, a20 }) => {
+        this.setA20(a20 !== 0);
         this.#executedBefore = Number(instructions);
         this.core.exports.switchTo(Number(active));
         this.#host.random = Number(random);

@@ -141,12 +141,20 @@ export interface ProcessorLike {
   set pauseYields(yields: boolean);
   /** The virtual time, in nanoseconds, at which the time-stamp counter of `cpu` reaches `value`. */
   timeOfTsc(cpu: number, value: bigint): number;
+  /**
+   * The A20 gate (port 0x92, the keyboard controller): while it is off, bit 20 of every physical address that the
+   * processors put out, page walks included, is 0. On at power-on; a reset leaves it as it is. Saved with the state.
+   */
+  setA20(enabled: boolean): void;
+  readonly a20: boolean;
   reset(): void;
   /**
    * 32-bit protected mode as Multiboot prescribes: flat 4 GiB code and data segments, paging and interrupts off, A20 on
    * (Multiboot Specification 3.2). All other general registers are 0.
    */
   enterProtected32(entry: Gpa, registers: { readonly eax: number; readonly ebx: number }): void;
+  /** Real mode at `selector`:`offset` (16 bits each), everything else as after RESET, interrupts off. */
+  enterReal16(selector: number, offset: number): void;
   /** 64-bit mode with paging on at `pageTables` (physical root), flat segments, interrupts off. */
   enterLong64(entry: bigint, pageTables: Gpa, stack: bigint): void;
   /**

@@ -62,11 +62,12 @@ describe('how a run ends', () => {
     expect(machine.run(LIMIT)).toEqual({ kind: 'triple-fault', pc: 0x10_0020n });
   });
 
-  it('at the first instruction in real mode, which is not implemented: rather no step than a wrong one', () => {
-    // mov eax, cr0; and al, 0xfe; mov cr0, eax; inc eax
-    const { machine } = loadedBoard(tinyKernel([0x0f, 0x20, 0xc0, 0x24, 0xfe, 0x0f, 0x22, 0xc0, 0x40]));
-    expect(machine.run(LIMIT)).toMatchObject({ kind: 'unimplemented', pc: 0x10_0028n });
-    expect(machine.processor.instructions).toBe(3);
+  it('by spinning in real mode, which keeps the 32-bit code segment it came from', () => {
+    // mov eax, cr0; and al, 0xfe; mov cr0, eax; inc eax; jmp $
+    const { machine } = loadedBoard(tinyKernel([0x0f, 0x20, 0xc0, 0x24, 0xfe, 0x0f, 0x22, 0xc0, 0x40, 0xeb, 0xfe]));
+    expect(machine.run(LIMIT)).toEqual({ kind: 'spinning', pc: 0x10_0029n });
+    expect(machine.processor.registers()).toMatchObject({ bits: 32, cpl: 0 });
+    expect(machine.processor.registers().cr.cr0 & 1n).toBe(0n);
   });
 
   it('by a reset request, because there is no firmware to come back to', () => {

@@ -11,7 +11,7 @@ import { afterHostCall, pageTablesChanged, readTaskPriority, writeTaskPriority }
 import { canonical } from './paging';
 import {
   CR0_AM, CR0_CD, CR0_EM, CR0_ET, CR0_MP, CR0_NE, CR0_NW, CR0_PE, CR0_PG, CR0_TS, CR0_WP, CR4_DE, CR4_FSGSBASE,
-  CR4_MCE, CR4_OSFXSR, CR4_OSXMMEXCPT, CR4_OSXSAVE, CR4_PAE, CR4_PCE, CR4_PGE, CR4_PSE, CR4_SMAP, CR4_SMEP, CR4_TSD,
+  CR4_MCE, CR4_OSFXSR, CR4_OSXMMEXCPT, CR4_OSXSAVE, CR4_PAE, CR4_PCE, CR4_PGE, CR4_PSE, CR4_PVI, CR4_SMAP, CR4_SMEP, CR4_TSD,
   CR4_UMIP, CR4_VME, EFER_LMA, EFER_LME, FLAG_AC, UD, code64, cpl, cr0, cr4, efer, faultPending, longMode, raise,
   raiseGeneralProtection, segmentAttributes, updateMode,
 } from './state';
@@ -112,7 +112,7 @@ function allowedCr4(): u64 {
   const edx = load<u32>(FEATURES_1_EDX);
   const ecx = load<u32>(FEATURES_1_ECX);
   const ebx = load<u32>(FEATURES_7_EBX);
-  let allowed = CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE | CR4_VME | 2;
+  let allowed = CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE | CR4_VME | CR4_PVI;
   if (edx & (1 << 24)) allowed |= CR4_OSFXSR;
   if (edx & (1 << 25)) allowed |= CR4_OSXMMEXCPT;
   if (ecx & (1 << 26)) allowed |= CR4_OSXSAVE;

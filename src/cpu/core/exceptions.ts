@@ -20,7 +20,7 @@ import {
   setFromDescriptor, setRealSegment, tssSelector, tssStack, withinLimit,
 } from './segments';
 import {
-  BP, DB, DE, DF, FLAG_IF, FLAG_IOPL, FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VM, GP, NMI, NP, OF, PF, SS, TS, cpl,
+  BP, DB, DE, DF, FLAG_AC, FLAG_IF, FLAG_IOPL, FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VM, GP, NMI, NP, OF, PF, SS, TS, cpl,
   longMode, protectedMode, raise, raiseGeneralProtection, selector, setCpl, setSegment, updateMode,
 } from './state';
 import { BY_EVENT, enteredWideTask, switchTask, taskTargetFits } from './task-switch';
@@ -180,10 +180,10 @@ function deliverReal(vector: u32, next: u64): bool {
   setFrame(0, 2, next);
   setFrame(2, 2, selector(SEG_CS));
   setFrame(4, 2, flags);
-  if (!pushFrame(6)) return false;
+  if (!pushFrame(6, 2)) return false;
   setRealSegment(SEG_CS, base);
   store<u64>(RIP, offset);
-  writeFlags(flags & ~(FLAG_IF | FLAG_TF | FLAG_RF));
+  writeFlags(flags & ~(FLAG_IF | FLAG_TF | FLAG_RF | FLAG_AC));
   updateMode();
   return true;
 }
@@ -349,7 +349,7 @@ function deliverProtected(vector: u32, hasError: bool, error: u32, next: u64, fa
   setFrame(at + 2 * size, size, pushedFlags);
   at += 3 * size;
   if (!inner) {
-    if (!pushFrame(at)) return false;
+    if (!pushFrame(at, size)) return false;
   } else {
     setFrame(at, size, load<u64>(RSP));
     setFrame(at + size, size, selector(SEG_SS));

@@ -72,7 +72,7 @@ function transfer(value: u32, offset: u64, size: u32, next: u64): i32 {
 function pushReturn(size: u32, next: u64): bool {
   setFrame(0, size, next);
   setFrame(size, size, selector(SEG_CS));
-  return pushFrame(2 * size);
+  return pushFrame(2 * size, size);
 }
 
 /** JMP or CALL through a call gate (Vol. 3A 5.8.3). `pushed` is 0 for JMP. */
@@ -135,11 +135,7 @@ function callInner(code: u32, offset: u64, level: u32, size: u32, parameters: u3
   const attributes = descriptorAttributes() | 1;
   const count = longMode() ? 0 : parameters;
   const bytes = (4 + count) * size;
-  if (count) {
-    const p = peekFrame(count * size);
-    if (!p) return FAILED;
-    memory.copy(FRAME + 2 * size, FRAME, count * size);
-  }
+  if (count && !peekFrame(count * size, size, FRAME + 2 * size)) return FAILED;
   setFrame(0, size, next);
   setFrame(size, size, selector(SEG_CS));
   setFrame((2 + count) * size, size, load<u64>(RSP));

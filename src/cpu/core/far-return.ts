@@ -2,7 +2,7 @@
 
 import { readFlags, writeFlags } from './flags';
 import {
-  EFLAGS, NMI_BLOCKED, RIP, RSP, SEG_CS, SEG_DS, SEG_ES, SEG_FS, SEG_GS, SEG_SS, UOP_IMM,
+  NMI_BLOCKED, RIP, RSP, SEG_CS, SEG_DS, SEG_ES, SEG_FS, SEG_GS, SEG_SS, UOP_IMM,
 } from './generated/layout';
 import {
   ATTRIBUTE_BIG, ATTRIBUTE_LONG, ATTRIBUTE_RW, ATTRIBUTE_S, addToStack, checkStackDescriptor, descriptorAttributes,
@@ -16,6 +16,7 @@ import {
 import { nextRipOf, sizeOf } from './system-operands';
 import { returnToTask } from './task-switch';
 import { DONE, FAILED, loadCode, realMode, targetFits } from './far-transfer';
+import { mayPopVirtualFlags, popVirtualFlags, restricted8086, virtual8086, virtualFlags } from './virtual-8086';
 
 /** The code segment a return goes to, read and checked (Vol. 2, RET and IRET). False: fault pending. */
 function checkReturnCode(value: u32, offset: u64): bool {
@@ -74,7 +75,7 @@ function setStackPointer(value: u64, toCode64: bool): void {
 function returnTo(size: u32, flagsAt: u32, extra: u32): i32 {
   const isIret = flagsAt != 0;
   const short: u32 = isIret ? 3 : 2;
-  if (!peekFrame(short * size)) return FAILED;
+  if (!peekFrame(short * size, size)) return FAILED;
   const offset = frameValue(0, size);
   const code = <u32>frameValue(size, size) & 0xffff;
   const flags = isIret ? <u32>frameValue(flagsAt, size) : 0;
@@ -111,7 +112,7 @@ function returnTo(size: u32, flagsAt: u32, extra: u32): i32 {
 function peekOuter(at: u32, size: u32): bool {
   const old = load<u64>(RSP);
   addToStack(at);
-  const p = peekFrame(2 * size);
+  const p = peekFrame(2 * size, size);
   store<u64>(RSP, old);
   return p != 0;
 }
@@ -132,9 +133,13 @@ function restoreFlags(value: u32, size: u32): void {
 
 /** IRET from CPL 0 into virtual-8086 mode: the frame goes on with ESP, SS, ES, DS, FS, GS. */
 function returnToV86(size: u32): i32 {
-  if (!peekFrame(9 * size)) return FAILED;
+  if (!peekFrame(9 * size, size)) return FAILED;
   const flags = <u32>frameValue(8, size);
-  const rip = frameValue(0, size) & 0xffff;
+  const rip = frameValue(0, size);
+  if (rip > 0xffff) {
+    raiseGeneralProtection();
+    return FAILED;
+  }
   writeFlags((flags & 0x003f_7fd5) | FLAG_VM | 2);
   setRealSegment(SEG_CS, <u32>frameValue(4, size));
   setRealSegment(SEG_SS, <u32>frameValue(16, size));
@@ -149,7 +154,7 @@ function returnToV86(size: u32): i32 {
 }
 
 function returnReal(size: u32, flagsAt: u32, extra: u32): i32 {
-  if (!peekFrame((flagsAt ? 3 : 2) * size)) return FAILED;
+  if (!peekFrame((flagsAt ? 3 : 2) * size, size)) return FAILED;
   const offset = frameValue(0, size);
   if (offset > segmentLimit(SEG_CS)) {
     raiseGeneralProtection();
@@ -157,13 +162,15 @@ function returnReal(size: u32, flagsAt: u32, extra: u32): i32 {
   }
   const code = <u32>frameValue(size, size) & 0xffff;
   const flags = <u32>frameValue(flagsAt, size);
+  const virtual = flagsAt != 0 && restricted8086();
+  if (virtual && !mayPopVirtualFlags(flags)) return FAILED;
   addToStack((flagsAt ? 3 : 2) * size + extra);
   setRealSegment(SEG_CS, code);
   store<u64>(RIP, offset);
-  if (flagsAt) {
-    const v86 = (load<u32>(EFLAGS) & FLAG_VM) != 0;
+  if (virtual) popVirtualFlags(flags);
+  else if (flagsAt) {
     let mask: u32 = FLAGS_ARITHMETIC | FLAG_TF | FLAG_DF | FLAG_NT | FLAG_IF;
-    if (!v86) mask |= FLAG_IOPL;
+    if (!virtual8086()) mask |= FLAG_IOPL;
     if (size != 2) mask |= FLAG_AC | FLAG_ID;
     writeFlags((readFlags() & ~mask) | (flags & mask));
   }
@@ -181,10 +188,7 @@ export function sys_iret(uop: u32): i32 {
   const flags = readFlags();
   let result: i32;
   if (realMode()) {
-    if (flags & FLAG_VM && (flags & FLAG_IOPL) != FLAG_IOPL) {
-      raiseGeneralProtection();
-      return FAILED;
-    }
+    if (restricted8086() && !virtualFlags(size)) return FAILED;
     result = returnReal(size, 2 * size, 0);
   } else if (flags & FLAG_NT) {
     if (longMode()) {

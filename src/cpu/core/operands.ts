@@ -2,7 +2,7 @@
 
 import {
   EA_COMPLEX, EA_STACK, EA_ADDRESS_MASK, EA_ADDRESS_SHIFT, FORM_MEMORY, FORM_SIZE, GPR, LEAVE_BLOCK, MODE, MODE_CODE_64,
-  MODE_CODE_SIZE_MASK, MODE_FLAT, MODE_PROTECTED, OP_LEAVE, SCRATCH_RMW, SITE_SPACE, SHADOW_DELTA, TLB_READ, TLB_WRITE,
+  MODE_CODE_SIZE_MASK, MODE_FLAT, MODE_PROTECTED, MODE_V86, OP_LEAVE, SCRATCH_RMW, SITE_SPACE, SHADOW_DELTA, TLB_READ, TLB_WRITE,
   TRACK_WRITERS, UOP_BASE, UOP_DISP, UOP_DST, UOP_FORM, UOP_IMM, UOP_INDEX, UOP_OP, UOP_SCALE, UOP_SEGMENT, UOP_SITE,
   UOP_SIZE, UOP_SRC, SEG_CS, SEG_FS, SEG_SS,
 } from './constants';
@@ -23,6 +23,12 @@ export const FORM_M: i32 = 6;
 
 /** An address that no TLB entry matches: the effective address failed its segment check, and the fault is pending. */
 const BAD_ADDRESS: u64 = 0x8000_0000_0000_0000;
+/**
+ * Marks on a 32-bit linear address whose segment forbids some access. No TLB entry matches a marked address either, so
+ * that only accesses through such segments pay for the check, in the slow functions.
+ */
+const NOT_WRITABLE: u64 = 0x4000_0000_0000_0000;
+const NOT_READABLE: u64 = 0x2000_0000_0000_0000;
 
 // --- Registers -----------------------------------------------------------------------------------------------------
 
@@ -104,11 +110,16 @@ function effectiveComplex(u: u32, size: u32): u64 {
 export function linear(index: u32, offset: u64, size: u32): u64 {
   const mode = load<u32>(MODE);
   if ((mode & MODE_CODE_SIZE_MASK) == MODE_CODE_64) return index >= SEG_FS ? segmentBase(index) + offset : offset;
-  if (mode & MODE_FLAT && index < SEG_FS) return offset;
+  if (mode & MODE_FLAT && index < SEG_FS && index != SEG_CS) return offset;
+  return linearChecked(index, offset, size, (mode & (MODE_PROTECTED | MODE_V86)) == MODE_PROTECTED);
+}
+
+/** `typed`: descriptors are in force, so a segment may forbid reads and writes (Vol. 3A 5.5). */
+function linearChecked(index: u32, offset: u64, size: u32, typed: bool): u64 {
   const attributes = segmentAttributes(index);
   const limit = segmentLimit(index);
   const last = offset + size - 1;
-  let bad = mode & MODE_PROTECTED && !(attributes & 0x80);
+  let bad = typed && !(attributes & 0x80);
   // Expand-down data segments hold the offsets above the limit (Vol. 3A 5.3).
   if ((attributes & 0xc) == 4 && index != SEG_CS) {
     const top: u64 = attributes & 0x4000 ? 0xffff_ffff : 0xffff;
@@ -118,7 +129,30 @@ export function linear(index: u32, offset: u64, size: u32): u64 {
     raise(index == SEG_SS ? SS : GP, 0, true);
     return BAD_ADDRESS;
   }
-  return (segmentBase(index) + offset) & 0xffff_ffff;
+  const address = (segmentBase(index) + offset) & 0xffff_ffff;
+  // Type bits 3 and 1: writable data is 2, execute-only code is 8.
+  const type = attributes & 0xa;
+  if (!typed || type == 2) return address;
+  return type == 8 ? address | NOT_WRITABLE | NOT_READABLE : address | NOT_WRITABLE;
+}
+
+/**
+ * What {@link linear} gave, without its marks, for an access that `refused` forbids. BAD_ADDRESS with a pending fault when
+ * the segment does; 64-bit addresses have no marks.
+ */
+export function withRights(address: u64, refused: u64): u64 {
+  if (address >> 61 == 0 || (load<u32>(MODE) & MODE_CODE_SIZE_MASK) == MODE_CODE_64 || address == BAD_ADDRESS) return address;
+  if (!(address & refused)) return address & 0xffff_ffff;
+  raise(GP, 0, true);
+  return BAD_ADDRESS;
+}
+@inline
+export function withReadRight(address: u64): u64 {
+  return withRights(address, NOT_READABLE);
+}
+@inline
+export function withWriteRight(address: u64): u64 {
+  return withRights(address, NOT_WRITABLE);
 }
 
 // --- Memory --------------------------------------------------------------------------------------------------------
@@ -148,8 +182,9 @@ export function restorePatched(): void {
   patchedUop = 0;
 }
 
-function readSlow(u: u32, address: u64, size: u32): u32 {
+function readSlow(u: u32, given: u64, size: u32): u32 {
   setCurrentUop(u);
+  const address = withReadRight(given);
   if (address == BAD_ADDRESS && faultPending()) return 0;
   const pointer = readPointer(address, size);
   if (!pointer) stackFault(u, address);
@@ -162,8 +197,9 @@ function stackFault(u: u32, address: u64): void {
   if (load<u8>(u, UOP_SCALE) & EA_STACK && <i64>address >> 47 != <i64>address >> 63) raise(SS, 0, true);
 }
 
-function writeSlow(u: u32, address: u64, size: u32, value: u64): bool {
+function writeSlow(u: u32, given: u64, size: u32, value: u64): bool {
   setCurrentUop(u);
+  const address = withWriteRight(given);
   if (address == BAD_ADDRESS && faultPending()) return false;
   if (!storeSlow(address, size, value)) {
     stackFault(u, address);
@@ -173,8 +209,9 @@ function writeSlow(u: u32, address: u64, size: u32, value: u64): bool {
   return true;
 }
 
-function modifySlow(u: u32, address: u64, size: u32): u32 {
+function modifySlow(u: u32, given: u64, size: u32): u32 {
   setCurrentUop(u);
+  const address = withWriteRight(given);
   if (address == BAD_ADDRESS && faultPending()) return 0;
   const pointer = modifyPointer(address, size);
   if (!pointer) stackFault(u, address);
@@ -312,8 +349,9 @@ export function writeVector(u: u32, address: u64, value: v128): bool {
 const VECTOR: u32 = <u32>memory.data(16, 16);
 
 /** Stores up to 64 bytes that stand at `from`, by the slow path; false: fault pending. */
-export function writeBlock(u: u32, address: u64, size: u32, from: u32): bool {
+export function writeBlock(u: u32, given: u64, size: u32, from: u32): bool {
   setCurrentUop(u);
+  const address = withWriteRight(given);
   if (address == BAD_ADDRESS && faultPending()) return false;
   if (!storeBytes(address, size, from)) {
     stackFault(u, address);

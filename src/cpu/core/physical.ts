@@ -1,6 +1,6 @@
 // Guest-physical memory as the core sees it: direct ranges backed by this memory, everything else through the host.
 
-import { DIRECT_COUNT, DIRECT_RANGES, DIRECT_RANGE_SIZE, PAGE_CODE, PAGE_FLAGS } from './generated/layout';
+import { ADDRESS_BITS_OFF, DIRECT_COUNT, DIRECT_RANGES, DIRECT_RANGE_SIZE, PAGE_CODE, PAGE_FLAGS } from './generated/layout';
 import { dropCode } from './blocks';
 import { mmioRead64, mmioWrite64 } from './host';
 
@@ -39,18 +39,27 @@ export function directPointer(address: u64, size: u32): u32 {
   return load<u32>(range, 16) + <u32>offset;
 }
 
+/** A physical address as it leaves the processor: the A20 gate may hold bit 20 down. */
+@inline
+export function onBus(address: u64): u64 {
+  return address & ~<u64>load<u32>(ADDRESS_BITS_OFF);
+}
+
 export function physicalRead64(address: u64): u64 {
-  const p = directPointer(address, 8);
-  return p ? load<u64>(p) : mmioRead64(address, 8);
+  const at = onBus(address);
+  const p = directPointer(at, 8);
+  return p ? load<u64>(p) : mmioRead64(at, 8);
 }
 
 export function physicalRead32(address: u64): u32 {
-  const p = directPointer(address, 4);
-  return p ? load<u32>(p) : <u32>mmioRead64(address, 4);
+  const at = onBus(address);
+  const p = directPointer(at, 4);
+  return p ? load<u32>(p) : <u32>mmioRead64(at, 4);
 }
 
 /** Sets bits of a page table entry (accessed, dirty). The low word holds both. */
-export function physicalSetBits(address: u64, bits: u32): void {
+export function physicalSetBits(entry: u64, bits: u32): void {
+  const address = onBus(entry);
   const p = directPointer(address, 4);
   if (p && directWritable) {
     store<u32>(p, load<u32>(p) | bits);

@@ -26,7 +26,7 @@ export function sys_mov_segment(uop: u32): i32 {
 
 export function sys_pop_segment(uop: u32): i32 {
   const size = sizeOf(uop);
-  if (!peekFrame(size)) return FAULTED;
+  if (!peekFrame(size, size)) return FAULTED;
   const index = load<u8>(uop, UOP_SUB);
   const old = load<u64>(RSP);
   // POP SS moves the stack pointer of the old segment.

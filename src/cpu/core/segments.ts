@@ -105,11 +105,15 @@ export function setFromDescriptor(index: u32, value: u32): void {
   setSegment(index, value, <u64>descriptorBase(), descriptorLimit(), descriptorAttributes());
 }
 
-/** Real and virtual-8086 mode: base = selector * 16; a real-mode load leaves the limit as it was. */
+/**
+ * Real and virtual-8086 mode: base = selector * 16. A real-mode load leaves limit and attributes as protected mode set
+ * them ("unreal mode"), unless a null selector had made the register unusable.
+ */
 export function setRealSegment(index: u32, value: u32): void {
   const v86 = (load<u32>(EFLAGS) & FLAG_VM) != 0;
-  const limit = v86 ? 0xffff : segmentLimit(index);
-  const attributes: u32 = v86 ? 0xf3 : segmentAttributes(index);
+  const kept = !v86 && (segmentAttributes(index) & ATTRIBUTE_PRESENT) != 0;
+  const limit = kept ? segmentLimit(index) : 0xffff;
+  const attributes: u32 = v86 ? 0xf3 : kept ? segmentAttributes(index) : 0x93;
   setSegment(index, value, <u64>((value & 0xffff) << 4), limit, attributes);
 }
 
@@ -233,44 +237,56 @@ export function setFrame(at: u32, size: u32, value: u64): void {
   else store<u16>(FRAME + at, <u16>value);
 }
 
-/** Pushes `size` bytes of the frame on the stack in force. False: fault pending, RSP unchanged. */
-export function pushFrame(size: u32): bool {
+/**
+ * Bytes of a frame of `size` bytes at stack offset `offset` before a 16-bit stack pointer wraps, if it does so between
+ * two slots: each slot is an access of its own. Otherwise `size`.
+ */
+function beforeWrap(offset: u64, size: u32, slot: u32): u32 {
+  const first = <u32>(0x10000 - offset);
+  return stackMask() == 0xffff && first < size && first % slot == 0 ? first : size;
+}
+
+/** Whether a frame may be accessed there. False: #SS(0) is pending. */
+function stackAllows(offset: u64, size: u32): bool {
+  const attributes = segmentAttributes(SEG_SS);
+  const typed = protectedMode() && !(load<u32>(EFLAGS) & FLAG_VM);
+  const fits = code64()
+    ? canonical(offset)
+    : withinLimit(offset, size, segmentLimit(SEG_SS), attributes) && !(typed && !(attributes & ATTRIBUTE_PRESENT));
+  if (!fits) raise(SS, 0, true);
+  return fits;
+}
+
+/** Pushes `size` bytes of the frame, made of `slot`s, on the stack in force. False: fault pending, RSP unchanged. */
+export function pushFrame(size: u32, slot: u32): bool {
   const mask = stackMask();
   const old = load<u64>(RSP);
   const top = (old - size) & mask;
-  if (code64()) {
-    if (!canonical(top)) {
-      raise(SS, 0, true);
-      return false;
-    }
-  } else if (!withinLimit(top, size, segmentLimit(SEG_SS), segmentAttributes(SEG_SS))) {
-    raise(SS, 0, true);
-    return false;
-  }
-  if (!storeBytesAs(stackLinear(top), size, FRAME, load<u32>(ACCESS_KIND))) return false;
+  const first = beforeWrap(top, size, slot);
+  if (!stackAllows(top, first) || (first < size && !stackAllows(0, size - first))) return false;
+  const kind = load<u32>(ACCESS_KIND);
+  if (first < size && !storeBytesAs(stackLinear(0), size - first, FRAME + first, kind)) return false;
+  if (!storeBytesAs(stackLinear(top), first, FRAME, kind)) return false;
   store<u64>(RSP, mask == 0xffff ? (old & ~0xffff) | top : top);
   return true;
 }
 
-/** Pointer to `size` bytes at the top of the stack, not popped yet. 0: fault pending. */
-export function peekFrame(size: u32): u32 {
+/**
+ * Copies `size` bytes, made of `slot`s, from the top of the stack, not popped yet, to `to`; see {@link frameValue}.
+ * False: fault pending.
+ */
+export function peekFrame(size: u32, slot: u32, to: u32 = FRAME): bool {
   const offset = load<u64>(RSP) & stackMask();
-  if (!code64() && !withinLimit(offset, size, segmentLimit(SEG_SS), segmentAttributes(SEG_SS))) {
-    raise(SS, 0, true);
-    return 0;
+  const first = beforeWrap(offset, size, slot);
+  if (!stackAllows(offset, first) || (first < size && !stackAllows(0, size - first))) return false;
+  // In pieces that the scratch bytes have room for. A copy: descriptor loads may follow before the last value is used.
+  for (let at: u32 = 0; at < size; at += slot) {
+    const from = at < first ? offset + at : <u64>(at - first);
+    const p = readPointerAs(stackLinear(from), slot, load<u32>(ACCESS_KIND), SCRATCH_RMW);
+    if (!p) return false;
+    memory.copy(to + at, p, slot);
   }
-  if (code64() && !canonical(offset)) {
-    raise(SS, 0, true);
-    return 0;
-  }
-  // A copy: descriptor loads may follow before the last value is used. A call gate's parameters are more than one read.
-  for (let at: u32 = 0; at < size; at += 64) {
-    const piece = min<u32>(size - at, 64);
-    const p = readPointerAs(stackLinear(offset + at), piece, load<u32>(ACCESS_KIND), SCRATCH_RMW);
-    if (!p) return 0;
-    memory.copy(FRAME + at, p, piece);
-  }
-  return FRAME;
+  return true;
 }
 
 /** A 2-, 4- or 8-byte value of the frame that {@link peekFrame} copied. */

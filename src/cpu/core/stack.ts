@@ -1,15 +1,18 @@
 // PUSH, POP and their kin, ENTER, LEAVE (Intel SDM Vol. 2 and Vol. 1 6.2).
 
 import {
-  CPL, EFLAGS, FAULTED, GPR, MODE, MODE_CODE_64, MODE_CODE_SIZE_MASK, MODE_STACK_32, MODE_V86,
+  CPL, FAULTED, GPR, MODE, MODE_CODE_64, MODE_CODE_SIZE_MASK, MODE_STACK_32,
   NEXT, RBP, RSP, SEG_SS, UOP_DST, UOP_IMM, UOP_SUB,
 } from './constants';
 import { readFlags, writeFlags } from './flags';
 import { assign, dst, imm, linear, readAt, reg, setReg, source, writeAt } from './operands';
 import {
   FLAG_AC, FLAG_DF, FLAG_ID, FLAG_IF, FLAG_IOPL, FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VM,
-  FLAGS_ARITHMETIC, GP, raise, selector, SS, updateMode,
+  FLAGS_ARITHMETIC, raise, selector, SS, updateMode,
 } from './state';
+import {
+  ioPrivilege, mayPopVirtualFlags, popVirtualFlags, pushedVirtualFlags, restricted8086, virtualFlags,
+} from './virtual-8086';
 
 /** Bits of the stack pointer in use: 16, 32 or 64. */
 @inline
@@ -147,32 +150,31 @@ const POPA_VALUES: u32 = <u32>memory.data(64, 8);
 
 // --- PUSHF, POPF -----------------------------------------------------------------------------------------------------
 
-function iopl(): u32 {
-  return (load<u32>(EFLAGS) & FLAG_IOPL) >> 12;
-}
-
-/** Virtual-8086 code needs IOPL 3 (without VME). */
-function v86Refuses(): bool {
-  if (!(load<u32>(MODE) & MODE_V86) || iopl() == 3) return false;
-  raise(GP, 0, true);
-  return true;
-}
-
 export function pushf<T>(u: u32): i32 {
-  if (v86Refuses()) return FAULTED;
+  if (restricted8086()) {
+    if (!virtualFlags(sizeof<T>())) return FAULTED;
+    return pushValue<T>(u, <T>pushedVirtualFlags()) ? NEXT : FAULTED;
+  }
   return pushValue<T>(u, <T>(readFlags() & ~(FLAG_RF | FLAG_VM))) ? NEXT : FAULTED;
 }
 
 export function popf<T>(u: u32): i32 {
-  if (v86Refuses()) return FAULTED;
+  const virtual = restricted8086();
+  if (virtual && !virtualFlags(sizeof<T>())) return FAULTED;
   const from = peek<T>(u, 0);
   if (!from) return FAULTED;
   const value = <u32>load<T>(from);
+  if (virtual) {
+    if (!mayPopVirtualFlags(value)) return FAULTED;
+    setStackPointer(load<u64>(RSP) + sizeof<T>());
+    popVirtualFlags(value);
+    return NEXT;
+  }
   let writable = FLAGS_ARITHMETIC | FLAG_TF | FLAG_DF | FLAG_NT;
   if (sizeof<T>() > 2) writable |= FLAG_AC | FLAG_ID;
   const cpl = load<u32>(CPL);
   if (cpl == 0) writable |= FLAG_IOPL;
-  if (cpl <= iopl()) writable |= FLAG_IF;
+  if (cpl <= ioPrivilege()) writable |= FLAG_IF;
   setStackPointer(load<u64>(RSP) + sizeof<T>());
   // VIP, VIF and VM stay as they are; RF is cleared by the 32- and 64-bit forms.
   writeFlags((readFlags() & ~writable & ~FLAG_RF) | (value & writable));

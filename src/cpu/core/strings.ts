@@ -2,8 +2,9 @@
 // iteration, can be suspended between iterations, and works in bulk within pages of RAM.
 
 import {
-  CONTINUE_AT_RIP, EFLAGS, FAULTED, FORM_REP, FORM_REPNE, GPR, LEAVE_BLOCK, MODE, MODE_FLAT, NEXT, RAX, RCX, RDI, RIP, RSI,
-  SEG_ES, UOP_FORM, UOP_SEGMENT,
+  CONTINUE_AT_RIP, EFLAGS, FAULTED, FORM_REP, FORM_REPNE, GPR, LEAVE_BLOCK, MODE, MODE_CODE_64,
+  MODE_CODE_SIZE_MASK, MODE_FLAT, NEXT, RAX, RCX, RDI, RIP, RSI,
+  SEG_ES, SEG_FS, UOP_FORM, UOP_SEGMENT,
 } from './constants';
 import { FLAGS_SUB, setFlags } from './flags';
 import { inScratch, noteStoreRange, storePointer } from './mmu';
@@ -91,6 +92,12 @@ function advanceBoth<T>(mask: u64, by: u64): void {
   setIndex(RDI, mask, load<u64>(RDI) + by);
 }
 
+/** Bulk work looks at the first element's address only: a source with a limit of its own, or that wraps, is excluded. */
+@inline
+function bulkSource(u: u32, mask: u64): bool {
+  return load<u8>(u, UOP_SEGMENT) < SEG_FS || ((load<u32>(MODE) & MODE_CODE_SIZE_MASK) == MODE_CODE_64 && mask == ~0);
+}
+
 export function movs<T>(u: u32): i32 {
   const mask = addressMask(u);
   if (!isRepeated(u)) {
@@ -98,7 +105,7 @@ export function movs<T>(u: u32): i32 {
     return from && moveOne<T>(u, from, mask) ? NEXT : FAULTED;
   }
   const allowed = iterationsAllowed();
-  const bulk = bulkAllowed();
+  const bulk = bulkAllowed() && bulkSource(u, mask);
   let count = load<u64>(RCX) & mask;
   let done: u64 = 0;
   while (count && done < allowed && !load<u32>(LEAVE_BLOCK)) {

@@ -10,40 +10,34 @@ import {
 import { afterHostCall, portRead, portWrite, randomWord } from './host';
 import { readPointerAs } from './mmu';
 import {
-  BP, CR4_OSXSAVE, DB, FLAGS_ARITHMETIC, FLAG_CF, FLAG_IF, FLAG_IOPL, FLAG_OF, FLAG_VM, OF, UD, cpl, cr4,
+  BP, CR4_OSXSAVE, DB, FLAGS_ARITHMETIC, FLAG_CF, FLAG_IF, FLAG_OF, FLAG_VIF, FLAG_VIP, OF, UD, cpl, cr4,
   protectedMode, raise, raiseGeneralProtection, segmentAttributes, segmentBase, segmentLimit, setCurrentUop,
 } from './state';
 import { dstRegister, nextRipOf, notPrivileged, sizeOf, writeRegister } from './system-operands';
+import { interruptFlag, ioPrivilege, redirect, REDIRECT_DONE, REDIRECT_NO, virtual8086 } from './virtual-8086';
 
 // --- Interrupt flag --------------------------------------------------------------------------------------------------
 
-@inline
-function ioPrivilege(): u32 {
-  return (load<u32>(EFLAGS) & FLAG_IOPL) >>> 12;
-}
-
-/** CLI and STI need IOPL (Vol. 2; CR4.VME and PVI are not there). */
-function mayChangeIf(): bool {
-  if (!protectedMode()) return true;
-  const v86 = (load<u32>(EFLAGS) & FLAG_VM) != 0;
-  if (v86 ? ioPrivilege() == 3 : cpl() <= ioPrivilege()) return true;
-  raiseGeneralProtection();
-  return false;
-}
-
 export function sys_cli(uop: u32): i32 {
-  if (!mayChangeIf()) return FAULTED;
-  store<u32>(EFLAGS, load<u32>(EFLAGS) & ~FLAG_IF);
+  const flag = interruptFlag();
+  if (!flag) return FAULTED;
+  store<u32>(EFLAGS, load<u32>(EFLAGS) & ~flag);
   store<u64>(RIP, nextRipOf(uop));
   return CONTINUE_AT_RIP;
 }
 
 /** The instruction after an STI that enables interrupts runs before any is taken. */
 export function sys_sti(uop: u32): i32 {
-  if (!mayChangeIf()) return FAULTED;
+  const flag = interruptFlag();
+  if (!flag) return FAULTED;
   const flags = load<u32>(EFLAGS);
-  if (!(flags & FLAG_IF)) store<u32>(INTERRUPT_SHADOW, 1);
-  store<u32>(EFLAGS, flags | FLAG_IF);
+  if (flag == FLAG_VIF && flags & FLAG_VIP) {
+    // The monitor wants to know: an interrupt waits for this.
+    raiseGeneralProtection();
+    return FAULTED;
+  }
+  if (flag == FLAG_IF && !(flags & FLAG_IF)) store<u32>(INTERRUPT_SHADOW, 1);
+  store<u32>(EFLAGS, flags | flag);
   store<u64>(RIP, nextRipOf(uop));
   return CONTINUE_AT_RIP;
 }
@@ -63,11 +57,13 @@ function interrupt(vector: u32, uop: u32): i32 {
 }
 
 export function sys_int(uop: u32): i32 {
-  if (load<u32>(EFLAGS) & FLAG_VM && ioPrivilege() != 3) {
-    raiseGeneralProtection();
-    return FAULTED;
+  const vector = load<u32>(uop, UOP_IMM) & 0xff;
+  if (virtual8086()) {
+    setCurrentUop(uop);
+    const answer = redirect(vector, nextRipOf(uop));
+    if (answer != REDIRECT_NO) return answer == REDIRECT_DONE ? CONTINUE_AT_RIP : FAULTED;
   }
-  return interrupt(load<u32>(uop, UOP_IMM) & 0xff, uop);
+  return interrupt(vector, uop);
 }
 export function sys_int3(uop: u32): i32 {
   return interrupt(BP, uop);
@@ -86,8 +82,7 @@ export function sys_int1(uop: u32): i32 {
 /** Whether the code may use `size` ports from `port` on: IOPL, or the TSS's bit map (Vol. 1 19.5). False: fault pending. */
 export function portAllowed(port: u32, size: u32): bool {
   if (!protectedMode()) return true;
-  const v86 = (load<u32>(EFLAGS) & FLAG_VM) != 0;
-  if (!v86 && cpl() <= ioPrivilege()) return true;
+  if (!virtual8086() && cpl() <= ioPrivilege()) return true;
   const limit = segmentLimit(SEG_TR);
   // Only a 32- or 64-bit TSS has a bit map.
   if (segmentAttributes(SEG_TR) & 8 && limit >= 0x67) {

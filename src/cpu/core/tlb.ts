@@ -7,7 +7,7 @@ import {
   VCPU_AREA_SIZE, VCPU_LARGE_PAGES, VCPU_LARGE_PAGES_SIZE, VCPU_TLB,
 } from './generated/layout';
 import { walk, walkGlobal, walkPhysical, walkShift } from './paging';
-import { directPointer, directWritable } from './physical';
+import { directPointer, directWritable, onBus } from './physical';
 import { codeMappingChanged } from './run-state';
 
 @inline
@@ -34,7 +34,7 @@ export function translate(address: u64, access: u32, kind: u32): u32 {
 }
 
 function fill(entry: u32, address: u64, access: u32): void {
-  const page = walkPhysical & ~<u64>0xfff;
+  const page = onBus(walkPhysical & ~<u64>0xfff);
   const linear = address & ~<u64>0xfff;
   let pointer = directPointer(page, 4096);
   // The page flags are indexed by backing page: a range that does not start alike in its page has no direct entry.
