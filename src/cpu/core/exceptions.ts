@@ -232,7 +232,7 @@ function deliverTask(hasError: bool, error: u32, next: u64, fault: bool, externa
   if (hasError) {
     const size: u32 = enteredWideTask ? 4 : 2;
     setFrame(0, size, error);
-    if (!pushFrame(size)) {
+    if (!pushFrame(size, size)) {
       if (load<u32>(FAULT) == SS + 1) store<u32>(FAULT_ERROR, external);
       return false;
     }

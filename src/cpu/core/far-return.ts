@@ -112,9 +112,9 @@ function returnTo(size: u32, flagsAt: u32, extra: u32): i32 {
 function peekOuter(at: u32, size: u32): bool {
   const old = load<u64>(RSP);
   addToStack(at);
-  const p = peekFrame(2 * size, size);
+  const read = peekFrame(2 * size, size);
   store<u64>(RSP, old);
-  return p != 0;
+  return read;
 }
 
 /** Flags that IRET restores, by the level it returns from (Vol. 2, IRET). */
