@@ -86,6 +86,8 @@ function initActive(): void {
   store<u32>(EVENTS, events);
   store<u32>(STARTUP_VECTOR, startupVector);
   if (cpu) waitForStartup();
+  // What follows from the registers came back with the rest of the old state.
+  updateMode();
 }
 
 /** Start-up IPI: real mode at `vector` << 12 (Vol. 3A 8.4.4). */
