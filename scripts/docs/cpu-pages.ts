@@ -1,9 +1,7 @@
 /** docs/instructions.md, from the processor's opcode table. */
 import { handlerOf } from '../../src/cpu/isa/handlers.ts';
-import { INTEGER_ROWS } from '../../src/cpu/isa/integer.ts';
 import type { Row } from '../../src/cpu/isa/row.ts';
-import { SSE_ROWS } from '../../src/cpu/isa/sse.ts';
-import { SYSTEM_ROWS } from '../../src/cpu/isa/system.ts';
+import { OPCODE_SECTIONS, OPCODE_TABLE } from '../../src/cpu/isa/table.ts';
 import { exportsOfCore } from '../core-exports.ts';
 
 const MAPS = ['', '0f ', '0f 38 ', '0f 3a '];
@@ -77,13 +75,13 @@ function tableOf(rows: readonly Row[]): string[] {
 }
 
 /** Rows that the table names by opcode only. */
-const FAMILIES: Readonly<Record<string, string>> = { ESC: 'x87', SSE: 'SSSE3, SSE4.1, SSE4.2' };
+const FAMILIES: Readonly<Record<string, string>> = { ESC: 'x87' };
 
 /** Names of what is decoded and refused, runs of opcodes under one word collapsed. */
 function refused(): string[] {
   const names = new Map<string, string[]>();
-  for (const row of [...INTEGER_ROWS, ...SYSTEM_ROWS, ...SSE_ROWS].filter((one) => !isImplemented(one))) {
-    const prefix = /^(MMX|ESC|SSE)(?=_)/.exec(row.mnemonic)?.[1];
+  for (const row of OPCODE_TABLE.filter((one) => !isImplemented(one))) {
+    const prefix = /^(MMX|ESC)(?=_)/.exec(row.mnemonic)?.[1];
     const group = prefix === undefined ? row.mnemonic : (FAMILIES[prefix] ?? prefix);
     names.set(group, [...(names.get(group) ?? []), encoding(row)]);
   }
@@ -105,18 +103,7 @@ export function cpuPages(): { readonly path: string; readonly text: string }[] {
     '`reg`, `mem`: register or memory operand only; `o32`, `o64`: 16- and 32-bit code, or 64-bit code only.',
     'A form that is not here raises #UD if it is no instruction, or ends the run by name if it is one (see the end).',
     '',
-    '## General purpose',
-    '',
-    ...tableOf(INTEGER_ROWS),
-    '',
-    '## System',
-    '',
-    ...tableOf(SYSTEM_ROWS),
-    '',
-    '## SSE and SSE2',
-    '',
-    ...tableOf(SSE_ROWS),
-    '',
+    ...OPCODE_SECTIONS.flatMap(([title, rows]) => [`## ${title}`, '', ...tableOf(rows), '']),
     '## Known and not implemented',
     '',
     'The run ends with the bytes and the address (`cpu.unimplemented`); nothing is skipped. With CR0.EM or CR0.TS set, x87',
@@ -124,7 +111,7 @@ export function cpuPages(): { readonly path: string; readonly text: string }[] {
     '',
     ...refused(),
     '',
-    'VEX and EVEX encodings (AVX and later) raise #UD: CPUID does not offer them.',
+    'Other VEX encodings (AVX and later) and EVEX raise #UD: CPUID does not offer them.',
     '',
   ];
   return [{ path: 'docs/instructions.md', text: lines.join('\n') }];

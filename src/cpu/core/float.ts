@@ -103,6 +103,12 @@ export function operandOf<T>(bits: T): T {
   return bits;
 }
 
+/** An operand with DAZ applied, where a denormal is no exception. */
+@inline
+export function flushed<T>(bits: T): T {
+  return isDenormal<T>(bits) && load<u32>(MXCSR) & DAZ ? <T>(bits & signBit<T>()) : bits;
+}
+
 /** The next representable value in a direction. `bits` is finite or infinite, not NaN. */
 function neighbour<T>(bits: T, up: bool): T {
   if (magnitude<T>(bits) == 0) return up ? <T>1 : <T>(signBit<T>() | <T>1);
@@ -257,7 +263,7 @@ export function overflowed<T>(bits: T): T {
 function minMax<T>(operation: i32, first: T, second: T): T {
   if (isNan<T>(first) || isNan<T>(second)) {
     raised |= IE;
-    return second;
+    return flushed<T>(second);
   }
   const a = operandOf<T>(first);
   const b = operandOf<T>(second);
@@ -280,9 +286,19 @@ export function floatCompare<T>(predicate: u32, first: T, second: T): bool {
   return holds != negate;
 }
 
+/** A NaN made quiet. */
+@inline
+export function quieted<T>(bits: T): T {
+  return <T>(bits | quietBit<T>());
+}
+
 /** Rounds to an integral value by MXCSR.RC, or towards zero. */
 export function roundToInteger(value: f64, truncate: bool): f64 {
-  const mode = truncate ? 3 : roundingMode();
+  return roundBy(value, truncate ? 3 : roundingMode());
+}
+
+/** Rounds to an integral value; `mode` as in MXCSR.RC. */
+export function roundBy(value: f64, mode: u32): f64 {
   if (mode == 0) return nearest<f64>(value);
   if (mode == 1) return floor<f64>(value);
   if (mode == 2) return ceil<f64>(value);

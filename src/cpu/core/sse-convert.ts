@@ -2,7 +2,7 @@
 // indefinite" 0x80000000... and the invalid flag.
 
 import { FAULTED, FORM_SIZE, NEXT, UOP_FORM } from './constants';
-import { beginFloat, endFloat, IE, isNan, narrow, PE, roundToInteger, settle, signal, toNumber, widen } from './float';
+import { beginFloat, endFloat, flushed, IE, isNan, narrow, PE, roundToInteger, settle, signal, toNumber, widen } from './float';
 import { dst, setReg, source, src } from './operands';
 import { source128, sourceScalar, xmmDst } from './sse-operands';
 
@@ -77,7 +77,7 @@ export function cvtdq2pd(u: u32): i32 {
 
 function integer32<T>(bits: T, truncate: bool): u32 {
   if (isNan<T>(bits)) return indefinite32();
-  const value = toNumber<T>(bits);
+  const value = toNumber<T>(flushed<T>(bits));
   const rounded = roundToInteger(value, truncate);
   if (!(rounded >= -2147483648.0 && rounded <= 2147483647.0)) return indefinite32();
   if (rounded != value) signal(PE);
@@ -85,7 +85,7 @@ function integer32<T>(bits: T, truncate: bool): u32 {
 }
 function integer64<T>(bits: T, truncate: bool): u64 {
   if (isNan<T>(bits)) return indefinite64();
-  const value = toNumber<T>(bits);
+  const value = toNumber<T>(flushed<T>(bits));
   const rounded = roundToInteger(value, truncate);
   if (!(rounded >= -9223372036854775808.0 && rounded < 9223372036854775808.0)) return indefinite64();
   if (rounded != value) signal(PE);

@@ -3,6 +3,8 @@
  * A handler is `sized` when it is a generic over the operand type; a hot one is also specialised by operand form.
  */
 
+import { SIZED_VECTOR_HANDLERS, VECTOR_HANDLERS } from './vector-handlers.ts';
+
 /** Operand forms: register/memory destination, register/memory/immediate source. */
 export type Form = 'RR' | 'RM' | 'MR' | 'RI' | 'MI' | 'R' | 'M' | 'N';
 
@@ -309,6 +311,9 @@ plain(
     'cvtpd2dq cvttpd2dq cvtss2sd cvtsd2ss cvtps2pd cvtpd2ps',
 );
 plain('sse-state', 'ldmxcsr stmxcsr fxsave fxrstor');
+for (const [from, names] of Object.entries(VECTOR_HANDLERS)) plain(from, names);
+for (const [from, names] of Object.entries(SIZED_VECTOR_HANDLERS)) sized(from, names);
+plain('crc32', 'crc32_byte');
 
 // --- System (src/cpu/core/system.ts and its neighbours) -----------------------------------------------------------------
 

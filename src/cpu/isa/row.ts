@@ -75,6 +75,8 @@ export const OPTIONS = {
   near: 2048,
   /** AVX state: #UD or #NM when CR0, CR4 or XCR0 forbid it. */
   avx: 4096,
+  /** Every model of processor has its own result: a relative error of at most 1.5 * 2^-12 is right. */
+  approximate: 8192,
 } as const;
 
 function flagMask(letters: string): number {
@@ -198,4 +200,9 @@ export function row(
     options: names,
     feature,
   };
+}
+
+/** The rows, each of them only where CPUID offers the feature (`features.ts`). */
+export function withFeature(feature: string, rows: readonly Row[]): readonly Row[] {
+  return rows.map((one) => ({ ...one, feature }));
 }

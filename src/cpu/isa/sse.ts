@@ -1,4 +1,4 @@
-/** SSE and SSE2 on xmm registers (Intel SDM Vol. 2), and what is valid but not written yet: MMX, SSE3 and later. */
+/** SSE and SSE2 on xmm registers (Intel SDM Vol. 2), and what is valid but not written yet. */
 import { type Row, row } from './row.ts';
 
 const UNIMPLEMENTED: Row[] = [
@@ -93,69 +93,6 @@ const UNIMPLEMENTED: Row[] = [
   row('np 0f e7 /r mem', 'MOVNTQ', 'Qq,Pq', '', 'unimplemented', 'x87 end address'),
   row('f3 0f d6 /r reg', 'MOVQ2DQ', 'Vx,Nq', '', 'unimplemented', 'sse end address'),
   row('f2 0f d6 /r reg', 'MOVDQ2Q', 'Pq,Ux', '', 'unimplemented', 'sse end address'),
-  row('66 0f f7 /r reg', 'MASKMOVDQU', 'Vx,Ux', '', 'unimplemented', 'sse end address'),
-  // Approximations, whose bits differ between makers of processors.
-  ...['52', '53'].flatMap((byte) =>
-    ['np', 'f3'].map((prefix) =>
-      row(
-        `${prefix} 0f ${byte} /r`,
-        byte === '52' ? 'RSQRTPS' : 'RCPPS',
-        'Vx,Wx',
-        '',
-        'unimplemented',
-        'sse end address',
-      ),
-    ),
-  ),
-  // SSE3.
-  row('f2 0f 12 /r', 'MOVDDUP', 'Vx,Wx', '', 'unimplemented', 'sse end address'),
-  row('f3 0f 12 /r', 'MOVSLDUP', 'Vx,Wx', '', 'unimplemented', 'sse end address'),
-  row('f3 0f 16 /r', 'MOVSHDUP', 'Vx,Wx', '', 'unimplemented', 'sse end address'),
-  row('f2 0f f0 /r mem', 'LDDQU', 'Vx,Wx', '', 'movups_load', 'sse'),
-  ...['7c', '7d', 'd0'].flatMap((byte) =>
-    ['66', 'f2'].map((prefix) =>
-      row(`${prefix} 0f ${byte} /r`, 'HADDPS', 'Vx,Wx', '', 'unimplemented', 'sse end address'),
-    ),
-  ),
-  // SSSE3 to SSE4.2, AES, PCLMULQDQ, SHA, CRC32 by their opcode maps.
-  ...Array.from({ length: 0xf0 }, (_, byte) => byte.toString(16).padStart(2, '0'))
-    .filter((byte) => !['80', '81', '82'].includes(byte) && (byte < '48' || byte >= 'c8'))
-    .flatMap((byte) =>
-      ['np', '66'].map((prefix) =>
-        row(`${prefix} 0f 38 ${byte} /r`, 'SSE_0F38', 'Vx,Wx', '', 'unimplemented', 'sse end address'),
-      ),
-    ),
-  row('f2 0f 38 f0 /r', 'CRC32', 'Gv,Eb', '', 'unimplemented', 'end address'),
-  row('f2 0f 38 f1 /r', 'CRC32', 'Gv,Ev', '', 'unimplemented', 'end address'),
-  row('66 0f 38 f6 /r', 'ADCX', 'Gy,Ey', '', 'unimplemented', 'end address'),
-  row('f3 0f 38 f6 /r', 'ADOX', 'Gy,Ey', '', 'unimplemented', 'end address'),
-  ...[
-    '08',
-    '09',
-    '0a',
-    '0b',
-    '0c',
-    '0d',
-    '0e',
-    '0f',
-    '14',
-    '15',
-    '16',
-    '17',
-    '20',
-    '21',
-    '22',
-    '40',
-    '41',
-    '42',
-    '44',
-    '60',
-    '61',
-    '62',
-    '63',
-    'cc',
-    'df',
-  ].map((byte) => row(`0f 3a ${byte} /r`, 'SSE_0F3A', 'Vx,Wx,Ib', '', 'unimplemented', 'sse end address')),
 ];
 
 export const SSE_ROWS: readonly Row[] = [
@@ -331,6 +268,11 @@ export const SSE_ROWS: readonly Row[] = [
   row('f3 0f e6 /r', 'CVTDQ2PD', 'Vx,Wx', '', 'cvtdq2pd', 'sse'),
   row('f2 0f e6 /r', 'CVTPD2DQ', 'Vx,Wx', '', 'cvtpd2dq', 'sse'),
   row('66 0f e6 /r', 'CVTTPD2DQ', 'Vx,Wx', '', 'cvttpd2dq', 'sse'),
+  row('66 0f f7 /r reg', 'MASKMOVDQU', 'Vx,Ux', '', 'maskmovdqu', 'sse'),
+  row('np 0f 52 /r', 'RSQRTPS', 'Vx,Wx', '', 'rsqrtps', 'sse approximate'),
+  row('f3 0f 52 /r', 'RSQRTSS', 'Vx,Wx', '', 'rsqrtss', 'sse approximate'),
+  row('np 0f 53 /r', 'RCPPS', 'Vx,Wx', '', 'rcpps', 'sse approximate'),
+  row('f3 0f 53 /r', 'RCPSS', 'Vx,Wx', '', 'rcpss', 'sse approximate'),
   row('np 0f ae /0 mem', 'FXSAVE', 'M', '', 'fxsave', 'x87'),
   row('np 0f ae /1 mem', 'FXRSTOR', 'M', '', 'fxrstor', 'x87'),
   row('np 0f ae /2 mem', 'LDMXCSR', 'Md', '', 'ldmxcsr', 'sse'),

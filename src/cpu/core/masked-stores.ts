@@ -1,0 +1,41 @@
+// Stores of chosen bytes: what is not chosen is neither written nor faults.
+
+import { FAULTED, NEXT, RDI, UOP_SEGMENT } from './constants';
+import { storePointer } from './mmu';
+import { addressMask, linear, writeBlock } from './operands';
+import { xmmDst, xmmSrc } from './sse-operands';
+import { faultPending, setCurrentUop } from './state';
+
+/**
+ * Stores those of up to 32 bytes at `from` whose bit in `mask` is set. False: fault pending, nothing was stored. The
+ * addresses of the first and the last chosen byte are on the only pages that matter.
+ */
+export function storeMasked(u: u32, address: u64, from: u32, mask: u32): bool {
+  if (!mask) return true;
+  setCurrentUop(u);
+  const first = ctz<u32>(mask);
+  const last = 31 - clz<u32>(mask);
+  if (!storePointer(address + first, 1) && faultPending()) return false;
+  if (!storePointer(address + last, 1) && faultPending()) return false;
+  let rest = mask;
+  while (rest) {
+    const start = ctz<u32>(rest);
+    const above = ~(rest >> start);
+    const count = above ? ctz<u32>(above) : 32;
+    if (!writeBlock(u, address + start, count, from + start)) return false;
+    rest = start + count >= 32 ? 0 : (rest >> (start + count)) << (start + count);
+  }
+  return true;
+}
+
+/** MASKMOVDQU: the bytes whose top bit in the second register is set go to DS:rDI. */
+export function maskmovdqu(u: u32): i32 {
+  const mask = <u32>i8x16.bitmask(v128.load(xmmSrc(u)));
+  if (!mask) return NEXT;
+  const first = ctz<u32>(mask);
+  const last = 31 - clz<u32>(mask);
+  const offset = load<u64>(RDI) & addressMask(u);
+  const address = linear(load<u8>(u, UOP_SEGMENT), offset + first, last - first + 1);
+  if (faultPending()) return FAULTED;
+  return storeMasked(u, address - first, xmmDst(u), mask) ? NEXT : FAULTED;
+}
