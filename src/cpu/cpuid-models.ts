@@ -39,8 +39,8 @@ const COMMON =
  * features that rows name come from the build, if all their rows have handlers.
  */
 const MAX_WITHOUT_ROWS =
-  'fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 hypervisor ' +
-  'pcid x2apic tsc-deadline tsc-adjust smep erms fsrm umip arat syscall nx pdpe1gb lm lahf-lm 3dnowprefetch invtsc cx16';
+  'fpu vme de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 hypervisor ' +
+  'pcid x2apic tsc-deadline tsc-adjust smep erms fsrm umip xgetbv1 arat syscall nx pdpe1gb lm lahf-lm 3dnowprefetch invtsc cx16';
 
 const QEMU64: CpuidModel = {
   name: 'qemu64',

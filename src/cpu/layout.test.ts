@@ -56,6 +56,9 @@ describe('the layout of the core’s memory', () => {
       expect(start + size, name).toBeLessThanOrEqual(layout.STATE_FREE);
     }
     expect(layout.FRAME + layout.FRAME_SIZE).toBeLessThanOrEqual(layout.CONTROL_FREE);
+    expect(layout.STATE_FREE).toBeLessThanOrEqual(layout.YMM_HIGH);
+    expect(layout.YMM_HIGH + 256).toBeLessThanOrEqual(layout.PDPTES);
+    expect(layout.CONTROL_STATE_END).toBeLessThanOrEqual(layout.STATE + layout.STATE_SIZE);
     expect(layout.WALK_ENTRIES + 4 * 16).toBeLessThanOrEqual(layout.FRAME);
     expect(layout.VCPU_TLB + layout.TLB_SETS * layout.TLB_SET_SIZE).toBeLessThanOrEqual(layout.VCPU_AREA_SIZE);
     expect(layout.TLB_ENTRIES * layout.TLB_ENTRY_SIZE).toBe(layout.TLB_SET_SIZE);

@@ -163,8 +163,25 @@ export const HOST_HIGH = STATE + 0x8c4;
  */
 export const CODE_BASE = STATE + 0x8d0;
 export const CODE_LIMIT = STATE + 0x8d8;
-/** First byte that the run loop's own per-processor fields may use; up to the end of the state. */
+/** First byte that the run loop's own per-processor fields may use; up to YMM_HIGH. */
 export const STATE_FREE = STATE + 0x900;
+
+/** Bits 255-128 of ymm0-15, 16 bytes each: XSAVE's AVX component, and its offset in the standard form. */
+export const YMM_HIGH = STATE + 0xb00;
+export const XSAVE_AVX_OFFSET = 576;
+/** The four PDPTEs that PAE paging loaded last (u64 each; Vol. 3A 4.4.1), IA32_XSS, and MSRs that are plain words. */
+export const PDPTES = STATE + 0xc00;
+export const XSS = STATE + 0xc20;
+export const TSC_ADJUST = STATE + 0xc28;
+export const FEATURE_CONTROL = STATE + 0xc30;
+export const MCG_STATUS = STATE + 0xc38;
+export const MCG_CTL = STATE + 0xc40;
+export const HWCR = STATE + 0xc48;
+/** Machine check banks: {CTL, STATUS, ADDR, MISC}, 8 bytes each. */
+export const MC_BANKS = STATE + 0xc50;
+export const MC_BANKS_COUNT = 10;
+/** End of these words; the state's free bytes are from STATE_FREE to YMM_HIGH, and from here on. */
+export const CONTROL_STATE_END = MC_BANKS + MC_BANKS_COUNT * 32;
 
 // --- Core-wide, not per processor ---------------------------------------------------------------------------------
 

@@ -36,6 +36,8 @@ export interface PagingControls {
   readonly largePages: boolean;
   /** EFER.NXE. */
   readonly noExecute: boolean;
+  /** PAE: the four PDPTEs that the processor holds. Without them they are read at `root`. */
+  readonly pdptes?: readonly bigint[];
 }
 
 interface Level {
@@ -98,7 +100,8 @@ export function walkPageTables(address: Gva, controls: PagingControls, read: Rea
   for (const level of LEVELS[controls.mode]) {
     const index = Number((address >> BigInt(level.shift)) & ((1n << BigInt(level.bits)) - 1n));
     const entryAddress = gpa(Number(table) + index * (wide ? 8 : 4));
-    const entry = read(entryAddress, wide ? 8 : 4);
+    const held = level.name === 'PDPT' && controls.mode === 'pae' ? controls.pdptes?.[index] : undefined;
+    const entry = held ?? read(entryAddress, wide ? 8 : 4);
     if (entry === undefined) return failed();
     steps.push({ level: level.name, index, entryAddress, entry });
     if ((entry & PRESENT) === 0n) return failed();

@@ -1,7 +1,7 @@
 /** The paging mode in force, from the active processor's control registers (Intel SDM Vol. 3A 4.1.1). */
 import type { Gpa } from '../base/address.ts';
 import type { CoreInstance } from './core-instance.ts';
-import { CR0, CR3, CR4, EFER } from './layout.ts';
+import { CR0, CR3, CR4, EFER, PDPTES } from './layout.ts';
 import type { PagingControls, PagingMode } from './page-walk.ts';
 
 const CR0_PG = 0x8000_0000n;
@@ -23,5 +23,8 @@ export function pagingControls(core: CoreInstance, root?: Gpa): PagingControls {
     root: root === undefined ? core.quad(CR3) : BigInt(root),
     largePages: (cr4 & CR4_PSE) !== 0n,
     noExecute: (efer & EFER_NXE) !== 0n,
+    ...(mode === 'pae' && root === undefined
+      ? { pdptes: [0, 1, 2, 3].map((index) => core.quad(PDPTES + index * 8)) }
+      : {}),
   };
 }

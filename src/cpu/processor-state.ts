@@ -2,6 +2,7 @@
 import type { StateSource, StateValue } from '../base/state.ts';
 import type { CoreInstance } from './core-instance.ts';
 import {
+  CONTROL_STATE_END,
   CPL,
   CPU_INDEX,
   DEBUG_REGISTERS,
@@ -15,12 +16,14 @@ import {
   MTRR_DEFAULT_TYPE,
   MXCSR,
   NMI_BLOCKED,
+  PDPTES,
   RIP,
   SEGMENTS,
   STARTUP_VECTOR,
   STATE,
   X87,
   XMM,
+  YMM_HIGH,
 } from './layout.ts';
 
 /** Start and length of each part, in bytes. What is not listed follows from these (mode key, TLBs, pending fault). */
@@ -42,6 +45,8 @@ const PARTS: Readonly<Record<string, readonly [number, number]>> = {
   xmm: [XMM, MXCSR - XMM],
   mxcsr: [MXCSR, 8],
   x87: [X87, 0xb0],
+  ymmHigh: [YMM_HIGH, 256],
+  modelSpecific: [PDPTES, CONTROL_STATE_END - PDPTES],
 };
 
 export class ProcessorState implements StateSource {

@@ -1,47 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { cpuidEntries } from './cpuid-leaves.ts';
 import { cpuidModel } from './cpuid-models.ts';
-import { type Assembler, R8, R15, RAX, RBX, RCX, RDX } from './testing/assembler.ts';
+import { type Assembler, R8, R15, RAX, RBX, RCX } from './testing/assembler.ts';
 import { frameBelow } from './testing/frames.ts';
-import { AT, LongModeMachine, type MachineOptions, SELECTOR } from './testing/test-machine.ts';
-
-/** Runs a program to its HLT. */
-function ran(program: (code: Assembler) => void, options: MachineOptions = {}, prepare?: (m: LongModeMachine) => void) {
-  const machine = new LongModeMachine(options);
-  prepare?.(machine);
-  machine.boot((code) => {
-    program(code);
-    code.hlt();
-  });
-  expect(machine.processor.run(10_000)).toBe('halted');
-  return machine;
-}
-
-/** Runs a program whose fault `vector` (on IST 1) halts at `bad`; returns its error code. */
-function faulted(vector: number, program: (code: Assembler) => void, options: MachineOptions = {}) {
-  const machine = new LongModeMachine(options);
-  machine.haltingHandler(vector, { ist: 1 });
-  const code = machine.boot(program);
-  expect(machine.processor.run(10_000)).toBe('halted');
-  const frame = frameBelow(machine, AT.stackIst1, vector >= 10 && vector <= 14);
-  expect(frame.rip).toBe(code.addressOf('bad'));
-  return { error: frame.error, machine };
-}
-
-/** mov ecx, msr; mov eax, low; mov edx, high; wrmsr at label `bad`. */
-function wrmsr(code: Assembler, msr: number, value: bigint, label = false): Assembler {
-  code
-    .mov(RCX, msr)
-    .mov(RAX, value & 0xffff_ffffn)
-    .mov(RDX, value >> 32n);
-  if (label) code.label('bad');
-  return code.bytes(0x0f, 0x30);
-}
-
-function enterUser(code: Assembler): Assembler {
-  code.mov(RAX, SELECTOR.userData).bytes(0x50).mov(RAX, AT.stackUser).bytes(0x50, 0x6a, 2);
-  return code.mov(RAX, SELECTOR.userCode).bytes(0x50, 0x48, 0x8d, 0x05, 3, 0, 0, 0, 0x50).iretq();
-}
+import { enterUser, faulted, ran, wrmsr } from './testing/programs.ts';
+import { AT, LongModeMachine, SELECTOR } from './testing/test-machine.ts';
 
 describe('CPUID', () => {
   const cpuid = (model: string, leaf: number, subleaf = 0) => {

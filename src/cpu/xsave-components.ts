@@ -3,6 +3,8 @@
  * its offset in the standard form. The legacy region of 512 bytes and the header of 64 hold components 0 and 1.
  */
 
+import { XSAVE_AVX_OFFSET } from './layout.ts';
+
 export interface XsaveComponent {
   readonly bit: number;
   readonly name: string;
@@ -15,7 +17,7 @@ export const XSAVE_COMPONENTS: readonly XsaveComponent[] = [
   { bit: 0, name: 'x87', feature: 'fpu', offset: 0, bytes: 160 },
   { bit: 1, name: 'SSE', feature: 'sse', offset: 160, bytes: 256 },
   // Upper halves of ymm0-15.
-  { bit: 2, name: 'AVX', feature: 'avx', offset: 576, bytes: 256 },
+  { bit: 2, name: 'AVX', feature: 'avx', offset: XSAVE_AVX_OFFSET, bytes: 256 },
 ];
 
 /** Legacy region and header. */

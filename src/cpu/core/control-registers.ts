@@ -1,18 +1,19 @@
 // MOV to and from control and debug registers and what changes their bits (Intel SDM Vol. 3A 2.5, Vol. 2 MOV).
-// Does not implement: PCID, breakpoints of DR0-3 (they are kept, and do not break).
+// PCID: nothing is cached under another PCID than the current one, which the manual allows (Vol. 3A 4.10.4.1): a MOV to
+// CR3 always flushes. Does not implement: breakpoints of DR0-3 (they are kept, and do not break).
 
 import { readFlags, writeFlags } from './flags';
 import {
   CONTINUE_AT_RIP, CPL, CR0, CR2, CR3, CR4, CR8, DEBUG_REGISTERS, EFER, FAULTED, FEATURES_1_ECX, FEATURES_1_EDX,
-  FEATURES_7_EBX, NEXT, PHYSICAL_BITS, RAX, RCX, RDX, RIP, SEG_CS, SITE_SPACE, SPACES_MAX, SPACE_COUNT, SPACE_TABLE,
-  XCR0,
+  FEATURES_7_EBX, FEATURES_7_ECX, NEXT, PDPTES, PHYSICAL_BITS, RIP, SCRATCH_RMW, SEG_CS, SITE_SPACE, SPACES_MAX, SPACE_COUNT, SPACE_TABLE,
 } from './generated/layout';
 import { afterHostCall, pageTablesChanged, readTaskPriority, writeTaskPriority } from './host';
 import { canonical } from './paging';
+import { physicalRead64 } from './physical';
 import {
   CR0_AM, CR0_CD, CR0_EM, CR0_ET, CR0_MP, CR0_NE, CR0_NW, CR0_PE, CR0_PG, CR0_TS, CR0_WP, CR4_DE, CR4_FSGSBASE,
-  CR4_MCE, CR4_OSFXSR, CR4_OSXMMEXCPT, CR4_OSXSAVE, CR4_PAE, CR4_PCE, CR4_PGE, CR4_PSE, CR4_PVI, CR4_SMAP, CR4_SMEP, CR4_TSD,
-  CR4_UMIP, CR4_VME, EFER_LMA, EFER_LME, FLAG_AC, UD, code64, cpl, cr0, cr4, efer, faultPending, longMode, raise,
+  CR4_MCE, CR4_OSFXSR, CR4_OSXMMEXCPT, CR4_OSXSAVE, CR4_PAE, CR4_PCE, CR4_PCIDE, CR4_PGE, CR4_PVI, CR4_PSE, CR4_SMAP, CR4_SMEP,
+  CR4_TSD,  CR4_UMIP, CR4_VME, EFER_LMA, EFER_LME, FLAG_AC, UD, code64, cpl, cr0, cr4, efer, faultPending, longMode, raise,
   raiseGeneralProtection, segmentAttributes, updateMode,
 } from './state';
 import {
@@ -24,7 +25,11 @@ import { flushAll, flushNonGlobal, flushPage } from './tlb';
 const CR0_DEFINED: u64 =
   CR0_PE | CR0_MP | CR0_EM | CR0_TS | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_NW | CR0_CD | CR0_PG;
 const CR0_PAGING: u64 = CR0_PE | CR0_PG | CR0_WP;
-const CR4_PAGING: u64 = CR4_PSE | CR4_PAE | CR4_PGE | CR4_SMEP | CR4_SMAP;
+const CR4_PAGING: u64 = CR4_PSE | CR4_PAE | CR4_PGE | CR4_SMEP | CR4_SMAP | CR4_PCIDE;
+/** Changes that load the PDPTEs again (Vol. 3A 4.4.1), and a PDPTE's reserved bits below MAXPHYADDR. */
+const CR0_PDPTES: u64 = CR0_PG | CR0_CD | CR0_NW;
+const CR4_PDPTES: u64 = CR4_PSE | CR4_PAE | CR4_PGE | CR4_SMEP;
+const PDPTE_RESERVED: u64 = 0x1e6;
 
 // --- CR0 -----------------------------------------------------------------------------------------------------------
 
@@ -38,10 +43,14 @@ export function writeCr0(value: u64): bool {
   // Long mode begins with paging: needs PAE, and code that is not 64-bit yet (Vol. 3A 9.8.5).
   const intoLong = pagingOn && (efer() & EFER_LME) != 0;
   const badLong = intoLong && (!(cr4() & CR4_PAE) || (segmentAttributes(SEG_CS) & 0x2000) != 0);
-  if (invalid || badLong || (pagingOff && code64())) {
+  // PCIDs exist only in long mode.
+  const badOff = pagingOff && (code64() || (cr4() & CR4_PCIDE) != 0);
+  if (invalid || badLong || badOff) {
     raiseGeneralProtection();
     return false;
   }
+  const intoPae = (next & CR0_PG) != 0 && !intoLong && !longMode() && (cr4() & CR4_PAE) != 0;
+  if (intoPae && (old ^ next) & CR0_PDPTES && !loadPdptes(load<u64>(CR3))) return false;
   store<u64>(CR0, next);
   if (intoLong) store<u64>(EFER, efer() | EFER_LMA);
   if (pagingOff) store<u64>(EFER, efer() & ~EFER_LMA);
@@ -82,17 +91,55 @@ function noteSpace(): void {
   }
 }
 
-function writeCr3(value: u64): bool {
-  if (longMode() && value >> <u64>load<u32>(PHYSICAL_BITS) != 0) {
-    raiseGeneralProtection();
-    return false;
+/**
+ * PAE paging reads its four PDPTEs when CR3 is written, not in each walk (Vol. 3A 4.4.1). False: one that is present has
+ * a reserved bit, #GP(0) is pending and the old ones stay.
+ */
+export function loadPdptes(root: u64): bool {
+  const table = root & 0xffff_ffe0;
+  for (let i: u32 = 0; i < 4; i++) {
+    const entry = physicalRead64(table + i * 8);
+    store<u64>(SCRATCH_RMW + i * 8, entry);
+    if (entry & 1 && (entry & PDPTE_RESERVED || entry >> <u64>load<u32>(PHYSICAL_BITS) != 0)) {
+      raiseGeneralProtection();
+      return false;
+    }
   }
-  loadPageTables(value);
+  memory.copy(PDPTES, SCRATCH_RMW, 32);
   return true;
 }
 
-/** CR3 takes a value that needs no check: MOV has made it, or it is a task's 32 bits. */
+@inline
+function paePaging(): bool {
+  return !longMode() && (cr0() & CR0_PG) != 0 && (cr4() & CR4_PAE) != 0;
+}
+
+/** Writes CR3 with all its rules. False: #GP(0) is pending and nothing changed. */
+export function writeCr3(value: u64): bool {
+  let root = value;
+  if (longMode()) {
+    // Bit 63 says that entries of the new PCID may be kept: none are.
+    if (cr4() & CR4_PCIDE) root &= ~((<u64>1) << 63);
+    if (root >> <u64>load<u32>(PHYSICAL_BITS) != 0) {
+      raiseGeneralProtection();
+      return false;
+    }
+  } else if (paePaging() && !loadPdptes(root)) return false;
+  changePageTables(root);
+  return true;
+}
+
+/** CR3 takes a task's 32 bits: what it holds is not checked, PDPTEs with reserved bits fault when they are used. */
 export function loadPageTables(value: u64): void {
+  if (paePaging()) copyPdptes(value);
+  changePageTables(value);
+}
+
+function copyPdptes(root: u64): void {
+  for (let i: u32 = 0; i < 4; i++) store<u64>(PDPTES + i * 8, physicalRead64((root & 0xffff_ffe0) + i * 8));
+}
+
+function changePageTables(value: u64): void {
   store<u64>(CR3, value);
   flushNonGlobal();
   noteSpace();
@@ -101,6 +148,7 @@ export function loadPageTables(value: u64): void {
 
 /** After CR3, CR0 or EFER were set from outside (a debugger, a boot state). */
 export function controlRegistersChanged(): void {
+  if (paePaging()) copyPdptes(load<u64>(CR3));
   flushAll();
   noteSpace();
   updateMode();
@@ -108,26 +156,47 @@ export function controlRegistersChanged(): void {
 
 // --- CR4 -----------------------------------------------------------------------------------------------------------
 
+@inline
+function has(word: u32, bit: u32): bool {
+  return (word & (1 << bit)) != 0;
+}
+
+/** CR4 bits that the model has: all others are reserved (Vol. 3A 2.5). */
 function allowedCr4(): u64 {
   const edx = load<u32>(FEATURES_1_EDX);
   const ecx = load<u32>(FEATURES_1_ECX);
   const ebx = load<u32>(FEATURES_7_EBX);
-  let allowed = CR4_TSD | CR4_DE | CR4_PSE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_PCE | CR4_VME | CR4_PVI;
-  if (edx & (1 << 24)) allowed |= CR4_OSFXSR;
-  if (edx & (1 << 25)) allowed |= CR4_OSXMMEXCPT;
-  if (ecx & (1 << 26)) allowed |= CR4_OSXSAVE;
-  if (ebx & 1) allowed |= CR4_FSGSBASE;
-  if (ebx & (1 << 7)) allowed |= CR4_SMEP;
-  if (ebx & (1 << 20)) allowed |= CR4_SMAP;
+  let allowed = CR4_PCE;
+  if (has(edx, 1)) allowed |= CR4_VME | CR4_PVI;
+  if (has(edx, 2)) allowed |= CR4_DE;
+  if (has(edx, 3)) allowed |= CR4_PSE;
+  if (has(edx, 4)) allowed |= CR4_TSD;
+  if (has(edx, 6)) allowed |= CR4_PAE;
+  if (has(edx, 7)) allowed |= CR4_MCE;
+  if (has(edx, 13)) allowed |= CR4_PGE;
+  if (has(edx, 24)) allowed |= CR4_OSFXSR;
+  if (has(edx, 25)) allowed |= CR4_OSXMMEXCPT;
+  if (has(ecx, 17)) allowed |= CR4_PCIDE;
+  if (has(ecx, 26)) allowed |= CR4_OSXSAVE;
+  if (has(ebx, 0)) allowed |= CR4_FSGSBASE;
+  if (has(ebx, 7)) allowed |= CR4_SMEP;
+  if (has(ebx, 20)) allowed |= CR4_SMAP;
+  if (has(load<u32>(FEATURES_7_ECX), 2)) allowed |= CR4_UMIP;
   return allowed;
 }
 
 function writeCr4(value: u64): bool {
-  if (value & ~allowedCr4() || (longMode() && !(value & CR4_PAE))) {
+  const changed = cr4() ^ value;
+  const long = longMode();
+  const pcidOn = (changed & value & CR4_PCIDE) != 0;
+  // PCIDE comes on only in long mode and with PCID 0 in force (Vol. 3A 4.10.1).
+  const badPcid = pcidOn && (!long || (load<u64>(CR3) & 0xfff) != 0);
+  if (value & ~allowedCr4() || (long && !(value & CR4_PAE)) || badPcid) {
     raiseGeneralProtection();
     return false;
   }
-  const changed = cr4() ^ value;
+  const pae = !long && (cr0() & CR0_PG) != 0 && (value & CR4_PAE) != 0;
+  if (pae && changed & CR4_PDPTES && !loadPdptes(load<u64>(CR3))) return false;
   store<u64>(CR4, value);
   if (changed & CR4_PAGING) flushAll();
   updateMode();
@@ -267,25 +336,28 @@ export function sys_invlpg(uop: u32): i32 {
   return CONTINUE_AT_RIP;
 }
 
-/** Without PCID there is one context, 0: types 0 and 1 name a linear address or that context, 2 and 3 all. */
+/** Types: 0 one address of a PCID, 1 a PCID, 2 everything, 3 everything but global pages (Vol. 2, INVPCID). */
 export function sys_invpcid(uop: u32): i32 {
-  if (!(load<u32>(FEATURES_7_EBX) & (1 << 10))) {
-    raise(UD);
-    return FAULTED;
-  }
   if (notPrivileged()) return FAULTED;
   const type = code64() ? load<u64>(dstRegister(uop)) : <u64>load<u32>(dstRegister(uop));
   const p = readMemory(uop, 16);
   if (!p) return FAULTED;
   const context = load<u64>(p);
   const address = load<u64>(p, 8);
-  if (type > 3 || (type < 2 && context != 0) || (type == 0 && !canonical(address))) {
+  const tagged = (cr4() & CR4_PCIDE) != 0;
+  const badContext = context > 0xfff || (type < 2 && !tagged && context != 0);
+  if (type > 3 || badContext || (type == 0 && !canonical(address))) {
     raiseGeneralProtection();
     return FAULTED;
   }
-  if (type == 0) flushPage(address);
-  else if (type == 2) flushAll();
-  else flushNonGlobal();
+  // Nothing is cached under a PCID that is not in force.
+  const current = context == (tagged ? load<u64>(CR3) & 0xfff : 0);
+  if (type == 2) flushAll();
+  else if (type == 3) flushNonGlobal();
+  else if (current) {
+    if (type == 0) flushPage(address);
+    else flushNonGlobal();
+  }
   store<u64>(RIP, nextRipOf(uop));
   return CONTINUE_AT_RIP;
 }
@@ -301,7 +373,7 @@ export function sys_invd(uop: u32): i32 {
 }
 
 function setAlignmentFlag(uop: u32, on: bool): i32 {
-  if (!(load<u32>(FEATURES_7_EBX) & (1 << 20)) || cpl() != 0) {
+  if (cpl() != 0) {
     raise(UD);
     return FAULTED;
   }
@@ -316,36 +388,4 @@ export function sys_stac(uop: u32): i32 {
 }
 export function sys_clac(uop: u32): i32 {
   return setAlignmentFlag(uop, false);
-}
-
-/** XCR0 holds x87 and SSE; AVX is not there. */
-export function sys_xgetbv(uop: u32): i32 {
-  if (!(cr4() & CR4_OSXSAVE)) {
-    raise(UD);
-    return FAULTED;
-  }
-  if (load<u32>(RCX) != 0) {
-    raiseGeneralProtection();
-    return FAULTED;
-  }
-  store<u64>(RAX, <u64>load<u32>(XCR0));
-  store<u64>(RDX, <u64>load<u32>(XCR0 + 4));
-  return NEXT;
-}
-
-export function sys_xsetbv(uop: u32): i32 {
-  if (!(cr4() & CR4_OSXSAVE)) {
-    raise(UD);
-    return FAULTED;
-  }
-  if (notPrivileged()) return FAULTED;
-  const value = <u64>load<u32>(RAX) | (<u64>load<u32>(RDX) << 32);
-  if (load<u32>(RCX) != 0 || !(value & 1) || value & ~3) {
-    raiseGeneralProtection();
-    return FAULTED;
-  }
-  store<u64>(XCR0, value);
-  updateMode();
-  store<u64>(RIP, nextRipOf(uop));
-  return CONTINUE_AT_RIP;
 }

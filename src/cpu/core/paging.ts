@@ -1,9 +1,9 @@
 // Page walks (Intel SDM Vol. 3A chapter 4): no paging, 32-bit, PAE and 4-level; 4 KiB, 2 MiB, 4 MiB and 1 GiB pages.
-// Does not implement: PCID, protection keys, 5-level paging, shadow stacks. PAE's PDPTEs are read at each walk instead
-// of being kept in registers since the last MOV to CR3 (as QEMU does).
+// PAE's walk begins at the PDPTE registers, which control-registers.ts loads. Does not implement: protection keys, 5-level
+// paging, shadow stacks.
 
 import {
-  ACCESS_EXEC, ACCESS_WRITE, FEATURES_EXTENDED_EDX, PHYSICAL_BITS, TLB_SUPERVISOR, TLB_USER, WALK_ENTRIES,
+  ACCESS_EXEC, ACCESS_WRITE, FEATURES_1_EDX, FEATURES_EXTENDED_EDX, PDPTES, PHYSICAL_BITS, TLB_SUPERVISOR, TLB_USER, WALK_ENTRIES,
 } from './generated/layout';
 import { physicalRead32, physicalRead64, physicalSetBits } from './physical';
 import {
@@ -30,6 +30,8 @@ const ERROR_RESERVED: u32 = 8;
 const ERROR_FETCH: u32 = 16;
 
 const HAS_1G_PAGES: u32 = 1 << 26;
+const HAS_PSE36: u32 = 1 << 17;
+const PAE_HIGH: u64 = 0x7ff0_0000_0000_0000;
 
 /** What the last successful walk found: physical address, size as a shift (12, 21, 22, 30), global bit. */
 export let walkPhysical: u64 = 0;
@@ -67,13 +69,23 @@ export function walk(address: u64, access: u32, kind: u32): bool {
     }
     return walk64(address, access, kind, load<u64>(CR3) & FRAME, 4);
   }
-  return walk64(address, access, kind, load<u64>(CR3) & 0xffff_ffe0, 3);
+  return walkPae(address, access, kind);
 }
 
-/** 8-byte entries: 4-level from PML4 (`levels` 4), PAE from its four PDPTEs (`levels` 3). */
+/** PAE: the PDPTE has neither rights nor an accessed bit; its reserved bits were checked if MOV loaded it. */
+function walkPae(address: u64, access: u32, kind: u32): bool {
+  const entry = load<u64>(PDPTES + (<u32>(address >> 30) & 3) * 8);
+  if (!(entry & PRESENT)) return fail(address, access, kind, 0);
+  if (entry & 0x1e6 || entry >> <u64>load<u32>(PHYSICAL_BITS) != 0) return fail(address, access, kind, ERROR_PRESENT | ERROR_RESERVED);
+  return walk64(address, access, kind, entry & FRAME, 2);
+}
+
+/** 8-byte entries: from the PML4 (`levels` 4), or in PAE from a page directory (`levels` 2). */
 function walk64(address: u64, access: u32, kind: u32, root: u64, levels: u32): bool {
   const beyond = FRAME & ~((<u64>1 << <u64>load<u32>(PHYSICAL_BITS)) - 1);
-  const reservedAlways = beyond | (efer() & EFER_NXE ? 0 : NO_EXECUTE);
+  // In PAE, bits 62-52 are reserved, not ignored (Vol. 3A tables 4-9 to 4-11).
+  const high = levels == 4 ? 0 : PAE_HIGH;
+  const reservedAlways = beyond | high | (efer() & EFER_NXE ? 0 : NO_EXECUTE);
   let table = root;
   let level = levels;
   let rights: u64 = WRITABLE | USER;
@@ -91,31 +103,33 @@ function walk64(address: u64, access: u32, kind: u32, root: u64, levels: u32): b
     slot += 16;
     if (!(entry & PRESENT)) return fail(address, access, kind, 0);
     let reserved = reservedAlways;
-    if (level == 3 && levels == 3) {
-      // A PAE PDPTE has no rights and no large page (Vol. 3A table 4-8).
-      reserved |= 0x1e6 | NO_EXECUTE;
-      if (entry & reserved) return fail(address, access, kind, ERROR_PRESENT | ERROR_RESERVED);
-    } else {
-      if (level == 4) reserved |= LARGE;
-      else if (level == 3 && entry & LARGE) {
-        reserved |= load<u32>(FEATURES_EXTENDED_EDX) & HAS_1G_PAGES ? 0x3fff_e000 : LARGE;
-      } else if (level == 2 && entry & LARGE) reserved |= 0x1f_e000;
-      if (entry & reserved) return fail(address, access, kind, ERROR_PRESENT | ERROR_RESERVED);
-      rights &= entry;
-      noExecute |= entry & NO_EXECUTE;
-      if (level == 1 || entry & LARGE) break;
-    }
+    if (level == 4) reserved |= LARGE;
+    else if (level == 3 && entry & LARGE) {
+      reserved |= load<u32>(FEATURES_EXTENDED_EDX) & HAS_1G_PAGES ? 0x3fff_e000 : LARGE;
+    } else if (level == 2 && entry & LARGE) reserved |= 0x1f_e000;
+    if (entry & reserved) return fail(address, access, kind, ERROR_PRESENT | ERROR_RESERVED);
+    rights &= entry;
+    noExecute |= entry & NO_EXECUTE;
+    if (level == 1 || entry & LARGE) break;
     table = entry & FRAME;
     level -= 1;
   }
   if (!allowed(rights, noExecute != 0, access, kind)) return fail(address, access, kind, ERROR_PRESENT);
-  // A PAE PDPTE has no accessed bit.
-  touch(levels == 3 ? WALK_ENTRIES + 16 : WALK_ENTRIES, slot, access);
+  touch(WALK_ENTRIES, slot, access);
   const offsetMask = (<u64>1 << <u64>shift) - 1;
   walkPhysical = (entry & FRAME & ~offsetMask) | (address & offsetMask);
   walkShift = shift;
   walkGlobal = (entry & GLOBAL) != 0 && (cr4() & CR4_PGE) != 0;
   return true;
+}
+
+/**
+ * Reserved bits of a 4 MiB page's entry (Vol. 3A table 4-4): PSE-36 puts the address's bits 39-32 into bits 20-13, as far
+ * as MAXPHYADDR goes; bit 21 is reserved.
+ */
+function largeReserved32(): u64 {
+  const extra = load<u32>(FEATURES_1_EDX) & HAS_PSE36 ? min<i32>(<i32>load<u32>(PHYSICAL_BITS) - 32, 8) : 0;
+  return 0x3f_e000 & ~(((<u64>1 << <u64>extra) - 1) << 13);
 }
 
 /** 4-byte entries, two levels, 4 MiB pages with CR4.PSE (Vol. 3A 4.3). */
@@ -130,8 +144,7 @@ function walk32(address: u64, access: u32, kind: u32): bool {
   let physical: u64;
   let shift: u32 = 12;
   if (entry & LARGE && cr4() & CR4_PSE) {
-    // PSE-36: bits 20-13 are the address's bits 39-32; bit 21 is reserved.
-    if (entry & (1 << 21)) return fail(address, access, kind, ERROR_PRESENT | ERROR_RESERVED);
+    if (entry & largeReserved32()) return fail(address, access, kind, ERROR_PRESENT | ERROR_RESERVED);
     physical = (entry & 0xffc0_0000) | (((entry >> 13) & 0xff) << 32) | (address & 0x3f_ffff);
     shift = 22;
   } else {

@@ -22,7 +22,7 @@ export function stmxcsr(u: u32): i32 {
 }
 
 /** A bit outside the mask is #GP(0). */
-function setMxcsr(value: u32): bool {
+export function setMxcsr(value: u32): bool {
   if (value & ~load<u32>(MXCSR_MASK)) {
     raise(GP, 0, true);
     return false;
@@ -38,6 +38,28 @@ function vectorBytes(): u32 {
   return (load<u32>(MODE) & MODE_CODE_SIZE_MASK) == MODE_CODE_64 ? 256 : 128;
 }
 
+/** Puts the x87 part into the first 160 bytes of an image at `image`; `wide`: 64-bit pointers (REX.W). */
+export function saveX87Image(image: u32, wide: bool): void {
+  store<u16>(image, <u16>load<u32>(X87_CONTROL));
+  store<u16>(image, <u16>load<u32>(X87_STATUS), 2);
+  store<u8>(image, <u8>load<u32>(X87_TAG), 4);
+  store<u16>(image, <u16>load<u32>(X87_LAST_OPCODE), 6);
+  store<u64>(image, wide ? load<u64>(X87_LAST_IP) : <u64>load<u32>(X87_LAST_IP), 8);
+  store<u64>(image, wide ? load<u64>(X87_LAST_DATA) : <u64>load<u32>(X87_LAST_DATA), 16);
+  memory.copy(image + 32, X87, 128);
+}
+
+/** Takes the x87 part of an image. */
+export function loadX87Image(image: u32, wide: bool): void {
+  store<u32>(X87_CONTROL, load<u16>(image));
+  store<u32>(X87_STATUS, load<u16>(image, 2));
+  store<u32>(X87_TAG, load<u8>(image, 4));
+  store<u32>(X87_LAST_OPCODE, load<u16>(image, 6));
+  store<u64>(X87_LAST_IP, wide ? load<u64>(image, 8) : <u64>load<u32>(image, 8));
+  store<u64>(X87_LAST_DATA, wide ? load<u64>(image, 16) : <u64>load<u32>(image, 16));
+  memory.copy(X87, image + 32, 128);
+}
+
 export function fxsave(u: u32): i32 {
   const address = effective(u, 512);
   if (address & 15) {
@@ -46,21 +68,9 @@ export function fxsave(u: u32): i32 {
   }
   const bytes: u32 = 160 + vectorBytes();
   memory.fill(IMAGE, 0, IMAGE_BYTES);
-  store<u16>(IMAGE, <u16>load<u32>(X87_CONTROL));
-  store<u16>(IMAGE, <u16>load<u32>(X87_STATUS), 2);
-  store<u8>(IMAGE, <u8>load<u32>(X87_TAG), 4);
-  store<u16>(IMAGE, <u16>load<u32>(X87_LAST_OPCODE), 6);
-  const wide = (load<u8>(u, UOP_FORM) & FORM_SIZE) == 3;
-  if (wide) {
-    store<u64>(IMAGE, load<u64>(X87_LAST_IP), 8);
-    store<u64>(IMAGE, load<u64>(X87_LAST_DATA), 16);
-  } else {
-    store<u32>(IMAGE, load<u32>(X87_LAST_IP), 8);
-    store<u32>(IMAGE, load<u32>(X87_LAST_DATA), 16);
-  }
+  saveX87Image(IMAGE, (load<u8>(u, UOP_FORM) & FORM_SIZE) == 3);
   store<u32>(IMAGE, load<u32>(MXCSR), 24);
   store<u32>(IMAGE, load<u32>(MXCSR_MASK), 28);
-  memory.copy(IMAGE + 32, X87, 128);
   memory.copy(IMAGE + 160, XMM, vectorBytes());
   // In pieces: a block store is at most 64 bytes. All of it is checked before any of it is written.
   for (let at: u32 = 0; at < bytes; at += 64) if (!readBlock(u, address + at, min<u32>(64, bytes - at))) return FAULTED;
@@ -84,14 +94,7 @@ export function fxrstor(u: u32): i32 {
     memory.copy(IMAGE + at, from, size);
   }
   if (cr4() & CR4_OSFXSR && !setMxcsr(load<u32>(IMAGE, 24))) return FAULTED;
-  store<u32>(X87_CONTROL, load<u16>(IMAGE));
-  store<u32>(X87_STATUS, load<u16>(IMAGE, 2));
-  store<u32>(X87_TAG, load<u8>(IMAGE, 4));
-  store<u32>(X87_LAST_OPCODE, load<u16>(IMAGE, 6));
-  const wide = (load<u8>(u, UOP_FORM) & FORM_SIZE) == 3;
-  store<u64>(X87_LAST_IP, wide ? load<u64>(IMAGE, 8) : <u64>load<u32>(IMAGE, 8));
-  store<u64>(X87_LAST_DATA, wide ? load<u64>(IMAGE, 16) : <u64>load<u32>(IMAGE, 16));
-  memory.copy(X87, IMAGE + 32, 128);
+  loadX87Image(IMAGE, (load<u8>(u, UOP_FORM) & FORM_SIZE) == 3);
   memory.copy(XMM, IMAGE + 160, vectorBytes());
   return NEXT;
 }

@@ -13,6 +13,7 @@ import {
   BP, CR4_OSXSAVE, DB, FLAGS_ARITHMETIC, FLAG_CF, FLAG_IF, FLAG_OF, FLAG_VIF, FLAG_VIP, OF, UD, cpl, cr4,
   protectedMode, raise, raiseGeneralProtection, segmentAttributes, segmentBase, segmentLimit, setCurrentUop,
 } from './state';
+import { enabledAreaBytes } from './xsave';
 import { dstRegister, nextRipOf, notPrivileged, sizeOf, writeRegister } from './system-operands';
 import { interruptFlag, ioPrivilege, redirect, REDIRECT_DONE, REDIRECT_NO, virtual8086 } from './virtual-8086';
 
@@ -179,6 +180,11 @@ export function sys_cpuid(uop: u32): i32 {
     if (cr4() & CR4_OSXSAVE) ecx |= 1 << 27;
   } else if (leaf == 0xb) {
     edx = load<u32>(CPU_INDEX);
+  } else if (leaf == 0xd && eax != 0) {
+    // Sizes of what is enabled now: the standard form, and the compacted one if there is one.
+    const subleaf = load<u32>(RCX);
+    if (subleaf == 0) ebx = enabledAreaBytes(false);
+    else if (subleaf == 1 && eax & 0xa) ebx = enabledAreaBytes(true);
   }
   store<u64>(RAX, eax);
   store<u64>(RBX, ebx);

@@ -320,13 +320,15 @@ plain('crc32', 'crc32_byte');
 /** Modules of the `sys_` handlers that do not stand in `system.ts`. */
 const SYSTEM_MODULE_LISTS: Readonly<Record<string, string>> = {
   'control-registers':
-    'clac clts invd invlpg invpcid lmsw mov_from_control mov_from_debug mov_to_control mov_to_debug smsw stac wbinvd xgetbv xsetbv',
+    'clac clts invd invlpg invpcid lmsw mov_from_control mov_from_debug mov_to_control mov_to_debug smsw stac wbinvd',
   msr: 'rdmsr rdpmc rdtsc rdtscp wrmsr',
   'descriptor-tables': 'arpl lar lgdt lidt lldt lsl ltr sgdt sidt sldt str verr verw',
   'far-control': 'call_far call_far_indirect jmp_far jmp_far_indirect',
   'segment-loads': 'load_far mov_segment pop_segment',
   'far-return': 'iret ret_far',
   init: 'pause',
+  xsave: 'xgetbv xrstor xrstors xsave xsavec xsaveopt xsaves xsetbv',
+  'segment-bases': 'rdfsbase rdgsbase rdpid wrfsbase wrgsbase',
   syscalls: 'swapgs syscall sysenter sysexit sysret',
 };
 const SYSTEM_MODULES = new Map(

@@ -183,7 +183,7 @@ const BITS: Row[] = [
   row('0f ba /5', 'BTS', 'Ev,Ib', 'w:c', 'bts', 'lock'),
   row('0f ba /6', 'BTR', 'Ev,Ib', 'w:c', 'btr', 'lock'),
   row('0f ba /7', 'BTC', 'Ev,Ib', 'w:c', 'btc', 'lock'),
-  row('f3 0f bc /r', 'TZCNT', 'Gv,Ev', 'w:zc u:osap', 'tzcnt'),
+  row('f3 0f bc /r', 'TZCNT', 'Gv,Ev', 'w:zc u:osap', 'tzcnt', 'cpuid=bmi1'),
   row('f3 0f bd /r', 'LZCNT', 'Gv,Ev', 'w:zc u:osap', 'lzcnt', 'cpuid=abm'),
   row('f3 0f b8 /r', 'POPCNT', 'Gv,Ev', ALL, 'popcnt', 'cpuid=popcnt'),
   row('0f bc /r', 'BSF', 'Gv,Ev', 'w:z u:osapc', 'bsf'),
