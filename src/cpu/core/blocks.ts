@@ -1,6 +1,6 @@
 // The block cache: decoded blocks by address, mode and backing; which pages hold code; dropping what was overwritten.
 //
-// A block is found by its linear address, its backing address and MODE. Its key says for which generation of the
+// A block is found by its offset in the code segment, its backing address and MODE. Its key says for which generation of the
 // address mapping it was last found, so that a branch may enter it without translating again.
 
 import {

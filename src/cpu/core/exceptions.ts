@@ -1,5 +1,4 @@
 // Delivery of exceptions and interrupts (Intel SDM Vol. 3A chapter 6): real mode, 32-bit protected mode and long mode.
-// Does not implement: delivery out of virtual-8086 mode with CR4.VME.
 
 import {
   CONTINUE_AT_RIP, CR2, DELIVER_EXCEPTION, DELIVER_INTERRUPT, DELIVER_NMI, DELIVER_SOFTWARE, EFLAGS, EVENTS,

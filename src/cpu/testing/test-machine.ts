@@ -166,7 +166,8 @@ export class TestMachine {
   }
 }
 
-function descriptor(base: number, limit: number, attributes: number): bigint {
+/** A segment descriptor: `limit` is the raw 20-bit field, `attributes` as a segment register keeps them. */
+export function descriptor(base: number, limit: number, attributes: number): bigint {
   const low = BigInt(limit & 0xffff) | (BigInt(base & 0xff_ffff) << 16n);
   const flags = BigInt((attributes & 0xf0ff) | (((limit >>> 16) & 0xf) << 8));
   return low | (flags << 40n) | (BigInt(base >>> 24) << 56n);
