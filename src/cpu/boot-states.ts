@@ -7,10 +7,13 @@ import {
   CR3,
   CR4,
   EFER,
+  GDT_BASE,
+  GDT_LIMIT,
   RAX,
   RBX,
   RDX,
   RIP,
+  RSI,
   RSP,
   SEG_CS,
   SEG_DS,
@@ -20,6 +23,7 @@ import {
   SEG_SS,
 } from './layout.ts';
 import { setSegment } from './register-view.ts';
+import type { BootGdt, EntryRegisters } from './types.ts';
 
 const FLAT_LIMIT = 0xffff_ffff;
 /** Present, DPL 0, accessed; 32-bit (or 64-bit) and page granular. */
@@ -34,21 +38,34 @@ const PAE = 0x20n;
 /** LME and LMA; NX stays off until the guest turns it on. */
 const LONG_MODE = 0x500n;
 
-function flatSegments(core: CoreInstance, code: number): void {
-  // Selectors as GRUB's and QEMU's GDTs have them; the guest must load its own GDT before it reloads any.
-  setSegment(core, SEG_CS, 0x8, FLAT_LIMIT, code);
-  for (const index of [SEG_DS, SEG_ES, SEG_SS, SEG_FS, SEG_GS]) setSegment(core, index, 0x10, FLAT_LIMIT, DATA);
+/** The selectors of GRUB's and QEMU's GDTs; without a GDT of its own the guest must load one before it reloads any. */
+const SELECTORS = { code: 0x8, data: 0x10 };
+
+function flatSegments(core: CoreInstance, code: number, gdt: BootGdt | undefined): void {
+  const selectors = gdt ?? SELECTORS;
+  setSegment(core, SEG_CS, selectors.code, FLAT_LIMIT, code);
+  for (const index of [SEG_DS, SEG_ES, SEG_SS, SEG_FS, SEG_GS]) {
+    setSegment(core, index, selectors.data, FLAT_LIMIT, DATA);
+  }
   core.setWord(CPL, 0);
+  if (gdt === undefined) return;
+  core.setQuad(GDT_BASE, BigInt(gdt.base));
+  core.setWord(GDT_LIMIT, gdt.limit);
 }
 
-/** Multiboot Specification 3.2, "Machine state". */
-export function enterProtected32(core: CoreInstance, entry: Gpa, registers: { eax: number; ebx: number }): void {
-  core.exports.resetActive();
-  flatSegments(core, CODE_32);
-  core.setQuad(CR0, PE | ET);
+function generalRegisters(core: CoreInstance, { eax = 0, ebx = 0, esi = 0 }: EntryRegisters): void {
   core.setQuad(RDX, 0n);
-  core.setQuad(RAX, BigInt(registers.eax >>> 0));
-  core.setQuad(RBX, BigInt(registers.ebx >>> 0));
+  core.setQuad(RAX, BigInt(eax >>> 0));
+  core.setQuad(RBX, BigInt(ebx >>> 0));
+  core.setQuad(RSI, BigInt(esi >>> 0));
+}
+
+/** Multiboot Specification 3.2, "Machine state"; the 32-bit boot protocol of Linux and PVH differ in the registers. */
+export function enterProtected32(core: CoreInstance, entry: Gpa, registers: EntryRegisters, gdt?: BootGdt): void {
+  core.exports.resetActive();
+  flatSegments(core, CODE_32, gdt);
+  core.setQuad(CR0, PE | ET);
+  generalRegisters(core, registers);
   core.setQuad(RIP, BigInt(entry));
   core.exports.stateChanged();
 }
@@ -65,16 +82,22 @@ export function enterReal16(core: CoreInstance, selector: number, offset: number
   core.exports.stateChanged();
 }
 
+export interface Long64Entry {
+  readonly entry: bigint;
+  readonly pageTables: Gpa;
+  readonly stack: bigint;
+}
+
 /** 64-bit mode with the page tables already made. */
-export function enterLong64(core: CoreInstance, entry: bigint, pageTables: Gpa, stack: bigint): void {
+export function enterLong64(core: CoreInstance, at: Long64Entry, registers: EntryRegisters = {}, gdt?: BootGdt): void {
   core.exports.resetActive();
-  flatSegments(core, CODE_64);
+  flatSegments(core, CODE_64, gdt);
   core.setQuad(CR4, PAE);
-  core.setQuad(CR3, BigInt(pageTables));
+  core.setQuad(CR3, BigInt(at.pageTables));
   core.setQuad(EFER, LONG_MODE);
   core.setQuad(CR0, PG | WP | PE | ET);
-  core.setQuad(RDX, 0n);
-  core.setQuad(RSP, stack);
-  core.setQuad(RIP, entry);
+  generalRegisters(core, registers);
+  core.setQuad(RSP, at.stack);
+  core.setQuad(RIP, at.entry);
   core.exports.stateChanged();
 }

@@ -63,7 +63,9 @@ import { pagingControls } from './paging-controls.ts';
 import { ProcessorState } from './processor-state.ts';
 import { readRegisters, writeRegister } from './register-view.ts';
 import type {
+  BootGdt,
   DirectRange,
+  EntryRegisters,
   ExitReason,
   ProcessorLike,
   ProcessorOptions,
@@ -349,16 +351,16 @@ export class Processor implements ProcessorLike {
     this.core.setWord(PAUSE_YIELDS, yields ? 1 : 0);
   }
 
-  enterProtected32(entry: Gpa, registers: { readonly eax: number; readonly ebx: number }): void {
-    bootStates.enterProtected32(this.core, entry, registers);
+  enterProtected32(entry: Gpa, registers: EntryRegisters, gdt?: BootGdt): void {
+    bootStates.enterProtected32(this.core, entry, registers, gdt);
   }
 
   enterReal16(selector: number, offset: number): void {
     bootStates.enterReal16(this.core, selector, offset);
   }
 
-  enterLong64(entry: bigint, pageTables: Gpa, stack: bigint): void {
-    bootStates.enterLong64(this.core, entry, pageTables, stack);
+  enterLong64(entry: bigint, pageTables: Gpa, stack: bigint, registers?: EntryRegisters, gdt?: BootGdt): void {
+    bootStates.enterLong64(this.core, { entry, pageTables, stack }, registers, gdt);
   }
 
   // --- Looking in ---------------------------------------------------------------------------------------------------

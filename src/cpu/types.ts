@@ -60,6 +60,22 @@ export interface PortIo {
   write(port: number, size: number, value: number): void;
 }
 
+/** General registers that a boot protocol sets; the others are 0. */
+export interface EntryRegisters {
+  readonly eax?: number;
+  readonly ebx?: number;
+  readonly esi?: number;
+}
+
+/** The GDT that a boot protocol has in place, and the selectors loaded from it. */
+export interface BootGdt {
+  readonly base: Gpa;
+  /** Offset of its last byte. */
+  readonly limit: number;
+  readonly code: number;
+  readonly data: number;
+}
+
 export interface ProcessorPorts {
   readonly memory: MemoryPort;
   readonly io: PortIo;
@@ -152,11 +168,11 @@ export interface ProcessorLike {
    * 32-bit protected mode as Multiboot prescribes: flat 4 GiB code and data segments, paging and interrupts off, A20 on
    * (Multiboot Specification 3.2). All other general registers are 0.
    */
-  enterProtected32(entry: Gpa, registers: { readonly eax: number; readonly ebx: number }): void;
+  enterProtected32(entry: Gpa, registers: EntryRegisters, gdt?: BootGdt): void;
   /** Real mode at `selector`:`offset` (16 bits each), everything else as after RESET, interrupts off. */
   enterReal16(selector: number, offset: number): void;
   /** 64-bit mode with paging on at `pageTables` (physical root), flat segments, interrupts off. */
-  enterLong64(entry: bigint, pageTables: Gpa, stack: bigint): void;
+  enterLong64(entry: bigint, pageTables: Gpa, stack: bigint, registers?: EntryRegisters, gdt?: BootGdt): void;
   /**
    * While a listener is set, it hears of every store to RAM *before* it happens (page-split stores as two). Slow: used
    * for short windows only, to prove that a loop changes nothing. `undefined` ends it.

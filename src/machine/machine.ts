@@ -69,8 +69,11 @@ export class Machine {
       loader.set(address, 0, segment.memorySize);
       loader.write(address, segment.bytes);
     }
-    if (entry.mode === 'protected32') this.processor.enterProtected32(entry.entry, { eax: entry.eax, ebx: entry.ebx });
-    else this.processor.enterLong64(entry.entry, entry.pageTables, BigInt(entry.stack));
+    if (entry.mode === 'protected32') this.processor.enterProtected32(entry.entry, entry.registers, entry.gdt);
+    else {
+      const { pageTables, stack, registers, gdt } = entry;
+      this.processor.enterLong64(entry.entry, pageTables, BigInt(stack), registers, gdt);
+    }
     return result.plan;
   }
 

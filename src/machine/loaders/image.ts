@@ -1,8 +1,11 @@
 /** Chooses the loader for an image, or says what the file looks like instead. */
+import { loadLinux } from './linux.ts';
+import { isLinuxImage } from './linux-header.ts';
 import type { LoadOptions, LoadResult } from './load-plan.ts';
 import { findMisplacedSegment, loadFailed } from './load-plan.ts';
 import { findMultiboot2Header, findMultibootHeader, loadMultiboot, loadMultiboot2 } from './multiboot.ts';
 import { loadPlainElf } from './plain-elf.ts';
+import { findPvhEntry, loadPvh } from './pvh.ts';
 
 export function loadImage(bytes: Uint8Array, options: LoadOptions): LoadResult {
   const result = chooseLoader(bytes, options);
@@ -17,10 +20,14 @@ function chooseLoader(bytes: Uint8Array, options: LoadOptions): LoadResult {
   if (header !== undefined) return loadMultiboot(bytes, header, options);
   const header2 = findMultiboot2Header(bytes);
   if (header2 !== undefined) return loadMultiboot2(bytes, header2, options);
-  if (isElf(bytes)) return loadPlainElf(bytes, options);
+  if (isLinuxImage(bytes)) return loadLinux(bytes, options);
+  if (isElf(bytes)) {
+    const entry = findPvhEntry(bytes);
+    return entry === undefined ? loadPlainElf(bytes, options) : loadPvh(bytes, entry, options);
+  }
   return loadFailed(
     `the file is not a kernel that can be entered directly: it looks like ${describeFile(bytes)}`,
-    'give a Multiboot 1 or 2 kernel, or an ELF64 executable',
+    'give a Linux bzImage, a Multiboot 1 or 2 kernel, a PVH kernel, or an ELF64 executable',
   );
 }
 
@@ -31,12 +38,11 @@ function isElf(bytes: Uint8Array): boolean {
 /** What a file is by its signatures, for the message that refuses it. */
 export function describeFile(bytes: Uint8Array): string {
   const ascii = (at: number, length: number): string => String.fromCharCode(...bytes.subarray(at, at + length));
-  if (ascii(0x202, 4) === 'HdrS') return 'a Linux bzImage (not supported yet)';
-  if (ascii(0, 4) === 'QFI\xfb') return 'a qcow2 disk image (not supported yet)';
-  if (ascii(0x8001, 5) === 'CD001') return 'an ISO 9660 CD image (not supported yet)';
-  if (ascii(0, 2) === 'MZ') return 'a PE/EFI program (not supported yet)';
-  if (ascii(512, 8) === 'EFI PART') return 'a disk image with a GPT (not supported yet)';
-  if (bytes[510] === 0x55 && bytes[511] === 0xaa) return 'a disk image with a boot sector (not supported yet)';
+  if (ascii(0, 4) === 'QFI\xfb') return 'a qcow2 disk image';
+  if (ascii(0x8001, 5) === 'CD001') return 'an ISO 9660 CD image';
+  if (ascii(0, 2) === 'MZ') return 'a PE/EFI program';
+  if (ascii(512, 8) === 'EFI PART') return 'a disk image with a GPT';
+  if (bytes[510] === 0x55 && bytes[511] === 0xaa) return 'a disk image with a boot sector';
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) return 'a gzip file: unpack it first';
   if (ascii(0, 6) === '\xfd7zXZ\0') return 'an xz file: unpack it first';
   if (ascii(0, 4) === '\x28\xb5\x2f\xfd') return 'a zstd file: unpack it first';

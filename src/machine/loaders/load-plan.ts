@@ -1,5 +1,6 @@
 /** What a loader wants done before the first instruction: bytes in memory, and the processor's state at the entry. */
 import type { Gpa } from '../../base/address.ts';
+import type { BootGdt, EntryRegisters } from '../../cpu/types.ts';
 
 export interface LoadSegment {
   readonly address: Gpa;
@@ -10,15 +11,27 @@ export interface LoadSegment {
   readonly what: string;
 }
 
-/** The processor state that a boot protocol prescribes. */
+/** The processor state that a boot protocol prescribes: flat segments, interrupts off. */
 export type EntryState =
-  /** 32-bit protected mode, flat segments, paging and interrupts off (Multiboot 1 3.2, Multiboot 2 3.3). */
-  | { readonly mode: 'protected32'; readonly entry: Gpa; readonly eax: number; readonly ebx: number }
-  /** 64-bit mode with the low 4 GiB identity-mapped by `pageTables`, for a plain ELF64. */
-  | { readonly mode: 'long64'; readonly entry: bigint; readonly pageTables: Gpa; readonly stack: Gpa };
+  /** 32-bit protected mode, paging off (Multiboot 1 3.2, Multiboot 2 3.3, PVH, Linux' 32-bit boot protocol). */
+  | {
+      readonly mode: 'protected32';
+      readonly entry: Gpa;
+      readonly registers: EntryRegisters;
+      readonly gdt?: BootGdt;
+    }
+  /** 64-bit mode with the low 4 GiB identity-mapped by `pageTables` (a plain ELF64, Linux' 64-bit boot protocol). */
+  | {
+      readonly mode: 'long64';
+      readonly entry: bigint;
+      readonly pageTables: Gpa;
+      readonly stack: Gpa;
+      readonly registers?: EntryRegisters;
+      readonly gdt?: BootGdt;
+    };
 
 export interface LoadPlan {
-  readonly protocol: 'multiboot' | 'multiboot2' | 'elf64';
+  readonly protocol: 'multiboot' | 'multiboot2' | 'elf64' | 'linux' | 'pvh';
   readonly segments: readonly LoadSegment[];
   readonly entry: EntryState;
 }
@@ -30,6 +43,10 @@ export interface LoadOptions {
   readonly imageName: string;
   readonly modules: readonly { readonly name: string; readonly bytes: Uint8Array; readonly commandLine: string }[];
   readonly memoryMap: readonly MemoryMapEntry[];
+  /** Where the ACPI root pointer was placed; `undefined`: the machine has no ACPI tables. */
+  readonly acpiRoot?: Gpa;
+  /** The display shows 80x25 text, for kernels that are told so. */
+  readonly textDisplay?: boolean;
 }
 
 /** One row of the BIOS memory map (INT 15h, AX=E820h). */

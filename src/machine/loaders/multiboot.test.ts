@@ -39,7 +39,7 @@ describe('Multiboot 1 (specification 0.6.96)', () => {
     expect(kernel.bytes.length).toBe(0x100);
     expect(kernel.memorySize).toBe(0x2000);
     expect(word(kernel.bytes, 240)).toBe(0xfeed_f00d);
-    expect(result.plan.entry).toMatchObject({ mode: 'protected32', entry: 0x10_0040, eax: 0x2bad_b002 });
+    expect(result.plan.entry).toMatchObject({ mode: 'protected32', entry: 0x10_0040, registers: { eax: 0x2bad_b002 } });
   });
 
   it('hands over the memory map, the command line and the modules (3.3)', () => {
@@ -47,7 +47,7 @@ describe('Multiboot 1 (specification 0.6.96)', () => {
     const result = loadImage(image(0x1_0003), { ...options, modules: [module] });
     if (!result.ok || result.plan.entry.mode !== 'protected32') throw new Error('not loaded');
     const information = result.plan.segments.at(-1)!;
-    expect(information.address).toBe(result.plan.entry.ebx);
+    expect(information.address).toBe(result.plan.entry.registers?.ebx);
     const at = (address: number): Uint8Array => information.bytes.subarray(address - information.address);
     const text = (address: number): string => String.fromCharCode(...at(address).subarray(0, at(address).indexOf(0)));
     expect(word(information.bytes, 0) & 0x4d).toBe(0x4d);

@@ -204,8 +204,7 @@ function plan(
   const entry: EntryState = {
     mode: 'protected32',
     entry: gpa(program.entry),
-    eax: magic,
-    ebx: informationSegment.address,
+    registers: { eax: magic, ebx: informationSegment.address },
   };
   return { ok: true, plan: { protocol, segments, entry } };
 }

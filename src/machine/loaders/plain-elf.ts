@@ -7,15 +7,12 @@
 import { gpa } from '../../base/address.ts';
 import { elfSegments } from './elf-segments.ts';
 import { type LoadOptions, type LoadResult, type LoadSegment, loadFailed } from './load-plan.ts';
+import { PAGE, PageTables } from './page-tables.ts';
 
-const PAGE = 4096;
-const LARGE_PAGE = 0x20_0000;
 /** Page tables stand in low memory, above the structures of the other protocols' loaders. */
 const TABLES_ADDRESS = 0x1_0000;
 const TABLES_LIMIT = 0x8_0000;
 const STACK_TOP = 0x9_0000;
-const PRESENT_WRITABLE = 0x3n;
-const LARGE = 0x80n;
 
 export function loadPlainElf(bytes: Uint8Array, options: LoadOptions): LoadResult {
   const elf = elfSegments(bytes);
@@ -32,8 +29,8 @@ export function loadPlainElf(bytes: Uint8Array, options: LoadOptions): LoadResul
       'give a kernel: linked with -static -nostdlib at its load address',
     );
   }
-  const tables = new PageTables();
-  for (let address = 0; address < 2 ** 32; address += LARGE_PAGE) tables.mapLarge(BigInt(address), address);
+  const tables = new PageTables(gpa(TABLES_ADDRESS), TABLES_LIMIT - TABLES_ADDRESS);
+  tables.mapLow4Gib();
   for (const segment of elf.segments) {
     const highest = segment.virtual + BigInt(segment.memorySize);
     if (segment.virtual >= 0x1_0000_0000n) {
@@ -66,46 +63,4 @@ export function loadPlainElf(bytes: Uint8Array, options: LoadOptions): LoadResul
       entry: { mode: 'long64', entry: elf.entry, pageTables: gpa(TABLES_ADDRESS), stack: gpa(STACK_TOP) },
     },
   };
-}
-
-/** 4-level page tables built in a buffer (Intel SDM Vol. 3A 4.5). */
-class PageTables {
-  readonly #view = new DataView(new ArrayBuffer(TABLES_LIMIT - TABLES_ADDRESS));
-  #used = PAGE;
-
-  mapLarge(virtual: bigint, physical: number): boolean {
-    return this.#set(virtual, 2, BigInt(physical) | PRESENT_WRITABLE | LARGE);
-  }
-
-  map(virtual: bigint, physical: number): boolean {
-    return this.#set(virtual, 1, BigInt(physical) | PRESENT_WRITABLE);
-  }
-
-  segment(): LoadSegment {
-    const bytes = new Uint8Array(this.#view.buffer, 0, this.#used);
-    return { address: gpa(TABLES_ADDRESS), bytes, memorySize: bytes.length, what: 'initial page tables' };
-  }
-
-  /** Writes `entry` at `level` (1 = page table, 2 = page directory); false when the buffer is full. */
-  #set(virtual: bigint, level: 1 | 2, entry: bigint): boolean {
-    let table = 0;
-    for (let depth = 4; depth > level; depth -= 1) {
-      const at = table + this.#index(virtual, depth);
-      const current = this.#view.getBigUint64(at, true);
-      if (current === 0n) {
-        if (this.#used + PAGE > this.#view.byteLength) return false;
-        this.#view.setBigUint64(at, BigInt(TABLES_ADDRESS + this.#used) | PRESENT_WRITABLE, true);
-        table = this.#used;
-        this.#used += PAGE;
-      } else {
-        table = Number(current & ~0xfffn) - TABLES_ADDRESS;
-      }
-    }
-    this.#view.setBigUint64(table + this.#index(virtual, level), entry, true);
-    return true;
-  }
-
-  #index(virtual: bigint, depth: number): number {
-    return Number((virtual >> BigInt(12 + 9 * (depth - 1))) & 511n) * 8;
-  }
 }
