@@ -1,0 +1,399 @@
+/**
+ * Runs a guest on QEMU and on our processor, instruction by instruction, and ends at the first difference.
+ *
+ * QEMU runs one instruction per translation block and logs all registers before each. For each dump that arrives, our
+ * registers are compared with it, and then our processor runs the same instruction. What only a board can know is taken
+ * from QEMU: what a device answered, when an interrupt came. RAM is compared whole at intervals, with QEMU stopped
+ * through its gdb stub.
+ */
+import { gpa, gva } from '../../src/base/address.ts';
+import '../../src/cpu/events.ts';
+import {
+  GDT_BASE,
+  MODE,
+  MODE_CODE_SIZE_MASK,
+  SEG_CS,
+  SEG_LDTR,
+  SEG_SS,
+  SEGMENT_BASE,
+  SEGMENT_SELECTOR,
+  SEGMENT_SIZE,
+  SEGMENTS,
+} from '../../src/cpu/layout.ts';
+import type { Board } from './board.ts';
+import { type Delivery, DumpStream } from './dump-stream.ts';
+import { codeBytes, History } from './history.ts';
+import { disassemble, undefinedFlags } from './instruction.ts';
+import { knownDifference } from './known-differences.ts';
+import type { QemuProcess } from './qemu-process.ts';
+import type { RegisterDump } from './register-dump.ts';
+import { type Difference, Registers } from './registers.ts';
+
+export interface LockstepOptions {
+  /** Instructions to compare. */
+  readonly steps: number;
+  /** Instructions of QEMU to let pass before the comparison begins. */
+  readonly from: number;
+  /** Instructions between two comparisons of RAM. */
+  readonly memoryEvery: number;
+  /** The guest stands somewhere else than at the reset vector: begin with QEMU's registers and RAM. */
+  readonly adoptStart: boolean;
+  readonly progress?: (step: number) => void;
+}
+
+/** The first byte of RAM that differs. */
+export interface MemoryDifference {
+  readonly address: number;
+  readonly ours: Uint8Array;
+  readonly theirs: Uint8Array;
+  readonly writer: string;
+}
+
+export type Ending =
+  /** All steps compared. */
+  | { readonly kind: 'done' }
+  /** QEMU ended: the guest switched the machine off, or reset it. */
+  | { readonly kind: 'guest-ended'; readonly how: string }
+  | { readonly kind: 'divergence'; readonly differences: readonly Difference[]; readonly note: string }
+  | { readonly kind: 'memory'; readonly difference: MemoryDifference };
+
+export interface LockstepResult {
+  readonly ending: Ending;
+  /** Instructions compared. */
+  readonly steps: number;
+  readonly history: History;
+  /** QEMU's registers at the end. */
+  readonly dump: RegisterDump | undefined;
+  /** What was taken over from QEMU, and how often: device reads, interrupts, undefined flags, known differences. */
+  readonly adopted: ReadonlyMap<string, number>;
+  readonly memoryComparisons: number;
+}
+
+const HISTORY = 20;
+const FLAG_IF = 0x200;
+const CHUNK = 1 << 20;
+/** Longest wait for the log's next piece, in milliseconds. */
+const SILENCE_MILLISECONDS = 60_000;
+const VECTORS = 256;
+/** Offset of the type byte in a descriptor. */
+const DESCRIPTOR_TYPE = 5;
+const CODE_BITS = [16, 32, 64] as const;
+
+export class Lockstep {
+  readonly registers: Registers;
+  readonly #board: Board;
+  readonly #qemu: QemuProcess;
+  readonly #options: LockstepOptions;
+  readonly #history = new History(HISTORY);
+  readonly #adopted = new Map<string, number>();
+  readonly #stream: DumpStream;
+  #ending: Ending | undefined;
+  #started = false;
+  /** The comparison begins where the log stands next time that QEMU is stopped. */
+  #waitingForStart = false;
+  #passed = 0;
+  #steps = 0;
+  #nextMemory: number;
+  #memoryComparisons = 0;
+  #dump: RegisterDump | undefined;
+  #theirs: Delivery[] = [];
+  #ours: number[] = [];
+  #wake: (() => void) | undefined;
+
+  constructor(board: Board, qemu: QemuProcess, options: LockstepOptions) {
+    this.#board = board;
+    this.#qemu = qemu;
+    this.#options = options;
+    this.registers = new Registers(board.processor.core);
+    this.#nextMemory = Math.min(options.memoryEvery, options.steps);
+    this.#waitingForStart = options.from > 0;
+    this.#stream = new DumpStream({
+      dump: (dump) => this.#onDump(dump),
+      delivery: (delivery) => this.#theirs.push(delivery),
+    });
+    // A delivery is compared before the handler's first instruction.
+    board.trace.on('cpu.interrupt', ({ vector, kind }) => {
+      if (kind === 'exception') this.#ours.push(vector);
+      if (kind !== 'software') board.processor.requestExit();
+    });
+  }
+
+  async run(): Promise<LockstepResult> {
+    const { log, gdb } = this.#qemu;
+    log.on('data', (bytes: Buffer) => {
+      if (this.#ending !== undefined) return;
+      this.#stream.feed(bytes);
+      if (this.#ending !== undefined || this.#stopWanted()) this.#wake?.();
+    });
+    if (this.#options.adoptStart) await this.#start();
+    await this.#qemu.logInstructions();
+    while (this.#ending === undefined) {
+      gdb.resume();
+      const stopped = gdb.next().then(
+        (packet) => packet,
+        () => 'W',
+      );
+      const early = await Promise.race([stopped, this.#stopNeeded()]);
+      if (this.#ending !== undefined) break;
+      if (early === undefined) gdb.interrupt();
+      const packet = await stopped;
+      await this.#drain();
+      if (packet.startsWith('W')) this.#ending ??= { kind: 'guest-ended', how: this.#qemu.complaints.trim() };
+      if (this.#ending === undefined) await this.#atStop();
+    }
+    return {
+      ending: this.#ending,
+      steps: this.#steps,
+      history: this.#history,
+      dump: this.#dump,
+      adopted: this.#adopted,
+      memoryComparisons: this.#memoryComparisons,
+    };
+  }
+
+  #stopWanted(): boolean {
+    return this.#started ? this.#steps >= this.#nextMemory : this.#passed >= this.#options.from;
+  }
+
+  /** Resolves when a stop is wanted or the comparison has ended. */
+  #stopNeeded(): Promise<undefined> {
+    return new Promise((resolve, reject) => {
+      let seen = -1;
+      const watch = setInterval(() => {
+        const count = this.#steps + this.#passed;
+        if (count === seen) finish(() => reject(new Error('QEMU logs no more instructions: is the guest halted?')));
+        seen = count;
+        this.#options.progress?.(this.#steps);
+      }, SILENCE_MILLISECONDS);
+      const finish = (what: () => void) => {
+        clearInterval(watch);
+        this.#wake = undefined;
+        what();
+      };
+      this.#wake = () => finish(() => resolve(undefined));
+      if (this.#stopWanted()) this.#wake();
+    });
+  }
+
+  /** QEMU has stopped: reads what it had logged. */
+  async #drain(): Promise<void> {
+    const { log } = this.#qemu;
+    for (let quiet = 0, before = log.bytesRead; quiet < 3; ) {
+      await new Promise((resolve) => setImmediate(resolve));
+      quiet = log.bytesRead === before ? quiet + 1 : 0;
+      before = log.bytesRead;
+    }
+  }
+
+  async #atStop(): Promise<void> {
+    if (this.#waitingForStart && this.#passed >= this.#options.from) await this.#start();
+    else if (this.#started && this.#steps >= this.#nextMemory) await this.#compareMemory();
+  }
+
+  /** Begins with what QEMU has now. */
+  async #start(): Promise<void> {
+    const dump = await this.#qemu.dump();
+    this.registers.load(dump);
+    this.#qemu.readRam(0, this.#board.ram);
+    this.#board.processor.noteExternalWrite(gpa(0), this.#board.ram.length, 'start');
+    const { pam, configAddress } = await this.#qemu.hostBridge();
+    this.#board.setHostBridge(pam, configAddress);
+    this.#waitingForStart = false;
+    this.#theirs = [];
+  }
+
+  // --- One instruction ----------------------------------------------------------------------------------------------
+
+  #onDump(dump: RegisterDump): void {
+    if (this.#ending !== undefined) return;
+    if (this.#waitingForStart) {
+      this.#passed += 1;
+      return;
+    }
+    this.#takeDeviceStores();
+    let differences = this.registers.differences(dump);
+    if (differences.length > 0) {
+      const previous = this.#dump;
+      // QEMU logs an instruction again when something kept it from starting; and a REP once more before it leaves it.
+      if (previous !== undefined && (dump.sameAs(previous) || this.#repeatEnds(previous, dump, differences))) return;
+      differences = this.#resolve(dump, differences);
+    }
+    const exceptions = this.#exceptionsDiffer(dump);
+    this.#dump = dump;
+    if (differences.length > 0 || exceptions !== '') this.#diverge(differences, exceptions);
+    else this.#execute();
+  }
+
+  /** After a REP's last iteration QEMU stands at the instruction once more, with nothing left to repeat. */
+  #repeatEnds(previous: RegisterDump, dump: RegisterDump, differences: readonly Difference[]): boolean {
+    return (
+      differences.length === 1 &&
+      differences[0]!.name === 'rip' &&
+      dump.ip === previous.ip &&
+      /^rep/.test(this.#textOfLast())
+    );
+  }
+
+  #textOfLast(): string {
+    const last = this.#history.last;
+    return last === undefined ? '' : disassemble(last.bytes, last.ip, last.bits).text;
+  }
+
+  #execute(): void {
+    const { processor } = this.#board;
+    this.#started = true;
+    const { ip } = this.registers;
+    const bits = CODE_BITS[processor.core.word(MODE) & MODE_CODE_SIZE_MASK]!;
+    const selector = processor.core.word(SEGMENTS + SEG_CS * SEGMENT_SIZE + SEGMENT_SELECTOR);
+    this.#history.push({ step: this.#steps, selector, ip, bits, bytes: codeBytes(this.#board, ip) });
+    this.#board.clearTraffic();
+    this.#theirs = [];
+    this.#ours = [];
+    this.#steps += 1;
+    const exit = processor.run(1);
+    if (exit === 'unimplemented') this.#diverge([], 'Our processor does not implement this instruction.');
+    if (exit === 'triple-fault') this.#ending = { kind: 'guest-ended', how: 'a triple fault on our processor' };
+  }
+
+  #diverge(differences: readonly Difference[], note: string): void {
+    this.#ending = { kind: 'divergence', differences, note };
+  }
+
+  // --- What only the board knows ------------------------------------------------------------------------------------
+
+  #count(what: string): void {
+    this.#adopted.set(what, (this.#adopted.get(what) ?? 0) + 1);
+  }
+
+  /** Bytes that a device put into RAM in the instruction that ran last. */
+  #takeDeviceStores(): void {
+    for (const { address, size } of this.#board.deviceStores) {
+      const bytes = new Uint8Array(size);
+      this.#qemu.readRam(address, bytes);
+      this.#board.store(address, bytes);
+      this.#count('device stores to RAM');
+    }
+    this.#board.deviceStores.length = 0;
+  }
+
+  /** Takes over what a device, a timer or the manual's freedom explains; returns what is left. */
+  #resolve(dump: RegisterDump, differences: Difference[]): Difference[] {
+    if (differences.some(({ name }) => name === 'rip') && this.#interrupted(dump)) {
+      return this.registers.differences(dump);
+    }
+    const left = differences.filter((difference) => !this.#explained(difference));
+    return left.length > 0 ? left : this.registers.differences(dump);
+  }
+
+  #explained(difference: Difference): boolean {
+    const { traffic } = this.#board;
+    const { name, ours, theirs } = difference;
+    const last = this.#history.last;
+    if (last !== undefined && name === 'rflags') {
+      const differing = Number(ours ^ theirs);
+      if ((differing & ~undefinedFlags(last.bytes, last.bits)) === 0) {
+        return this.#take(difference, `undefined flags after ${disassemble(last.bytes, last.ip, last.bits).mnemonic}`);
+      }
+    }
+    if (traffic.portRead && name === 'rax') return this.#take(difference, 'port reads');
+    if (traffic.clockRead && (name === 'rax' || name === 'rdx')) return this.#take(difference, 'time stamps');
+    if (traffic.msrRead && (name === 'rax' || name === 'rdx')) return this.#take(difference, 'MSRs of the board');
+    if (traffic.memoryRead && (name === 'rflags' || /^r[0-9a-d]/.test(name))) {
+      return this.#take(difference, 'device memory reads');
+    }
+    const after = last === undefined ? 'reset' : disassemble(last.bytes, last.ip, last.bits).mnemonic;
+    const known = knownDifference(difference, after, this.#dump);
+    if (known === undefined) return false;
+    if (known.id === 'accessed-bit') this.#clearAccessed(name.slice(0, 2));
+    return this.#take(difference, `known difference "${known.id}"`);
+  }
+
+  /** The accessed bit stands in the descriptor, too. */
+  #clearAccessed(segment: string): void {
+    const { core } = this.#board.processor;
+    const at = SEGMENTS + (segment === 'cs' ? SEG_CS : SEG_SS) * SEGMENT_SIZE;
+    const selector = core.word(at + SEGMENT_SELECTOR);
+    const table = selector & 4 ? core.quad(SEGMENTS + SEG_LDTR * SEGMENT_SIZE + SEGMENT_BASE) : core.quad(GDT_BASE);
+    const physical = this.#board.processor.translate(gva(table + BigInt((selector & 0xfff8) + DESCRIPTOR_TYPE)));
+    if (physical === undefined || physical >= this.#board.ram.length) return;
+    this.#board.store(physical, Uint8Array.of(this.#board.ram[physical]! & ~1));
+  }
+
+  #take(difference: Difference, why: string): boolean {
+    this.registers.adopt(difference);
+    this.#count(why);
+    return true;
+  }
+
+  /** QEMU took an interrupt before this instruction: ours takes the same one. */
+  #interrupted(dump: RegisterDump): boolean {
+    if ((this.registers.flags & FLAG_IF) === 0) return false;
+    const delivery = this.#theirs.find(({ software }) => !software);
+    const vector = delivery?.vector ?? this.#realModeVector(dump);
+    if (vector === undefined) return false;
+    this.#board.vector = vector;
+    this.#board.processor.setInterruptLine(0, true);
+    this.#board.processor.run(1);
+    this.#board.processor.setInterruptLine(0, false);
+    this.#theirs = [];
+    this.#count(`interrupts`);
+    return true;
+  }
+
+  /** In real mode QEMU logs no delivery: the vector whose handler begins where QEMU stands. */
+  #realModeVector(dump: RegisterDump): number | undefined {
+    const system = dump.system();
+    if (system.cr0 & 1n) return undefined;
+    const handler = (system.segments[SEG_CS]!.selector << 16) | Number(dump.ip & 0xffffn);
+    const { ram } = this.#board;
+    const table = new DataView(ram.buffer, ram.byteOffset + Number(system.idt.base), VECTORS * 4);
+    for (let vector = 0; vector < VECTORS; vector++) {
+      if (table.getInt32(vector * 4, true) === handler) return vector;
+    }
+    return undefined;
+  }
+
+  /** In protected mode QEMU says which exceptions it delivered. */
+  #exceptionsDiffer(dump: RegisterDump): string {
+    if (this.#theirs.length + this.#ours.length === 0 || this.#dump === undefined) return '';
+    const theirs = this.#theirs.filter(({ software }) => !software).map(({ vector }) => vector);
+    const text = (vectors: readonly number[]) => vectors.map((vector) => `#${vector}`).join(', ') || 'none';
+    if (theirs.at(-1) === this.#ours.at(-1)) return '';
+    if (theirs.length === 0 && (dump.system().cr0 & 1n) === 0n) return '';
+    return `Exceptions of this instruction: ours ${text(this.#ours)}, QEMU's ${text(theirs)}.`;
+  }
+
+  // --- RAM ----------------------------------------------------------------------------------------------------------
+
+  async #compareMemory(): Promise<void> {
+    // Both have run the last instruction of the log, unless QEMU only logged it: then the next stop will do.
+    if (this.registers.differences(await this.#qemu.dump()).length > 0) {
+      this.#nextMemory = this.#steps + 1;
+      return;
+    }
+    this.#memoryComparisons += 1;
+    this.#nextMemory = Math.min(this.#steps + this.#options.memoryEvery, this.#options.steps);
+    const { ram } = this.#board;
+    const theirs = Buffer.alloc(CHUNK);
+    for (let at = 0; at < ram.length; at += CHUNK) {
+      this.#qemu.readRam(at, theirs);
+      if (theirs.compare(ram, at, at + CHUNK) === 0) continue;
+      const offset = theirs.findIndex((byte, index) => byte !== ram[at + index]);
+      this.#ending = { kind: 'memory', difference: this.#memoryDifference(at + offset, theirs.subarray(offset)) };
+      return;
+    }
+    if (this.#steps >= this.#options.steps) this.#ending = { kind: 'done' };
+  }
+
+  #memoryDifference(address: number, theirs: Uint8Array): MemoryDifference {
+    const writer = this.#board.processor.whoWrote(gpa(address));
+    const who =
+      writer === undefined ? 'nobody' : writer.kind === 'device' ? writer.name : `0x${writer.pc.toString(16)}`;
+    return {
+      address,
+      ours: this.#board.ram.slice(address, address + 16),
+      theirs: theirs.slice(0, 16),
+      writer: who,
+    };
+  }
+}
