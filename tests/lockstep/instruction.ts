@@ -61,6 +61,31 @@ function opcodeOf(bytes: Uint8Array, bits: 16 | 32 | 64): Opcode {
   return { map, opcode: bytes[at] ?? 0, modrm: bytes[at + 1] ?? 0, prefix };
 }
 
+const INS = [0x6c, 0x6d];
+const MOVS = [0xa4, 0xa5];
+
+/** What one iteration of INS or MOVS stores at ES:rDI; `undefined` for other instructions. */
+export function stringStore(
+  bytes: Uint8Array,
+  bits: 16 | 32 | 64,
+): { readonly size: number; readonly addressBits: 16 | 32 | 64 } | undefined {
+  let at = 0;
+  let operand = false;
+  let address = false;
+  for (; LEGACY_PREFIXES.has(bytes[at] ?? -1); at++) {
+    if (bytes[at] === 0x66) operand = true;
+    if (bytes[at] === 0x67) address = true;
+  }
+  const rex = bits === 64 && (bytes[at]! & 0xf0) === 0x40 ? bytes[at++]! : 0;
+  const opcode = bytes[at] ?? 0;
+  if (!INS.includes(opcode) && !MOVS.includes(opcode)) return undefined;
+  const wide = rex & 8 && MOVS.includes(opcode) ? 8 : operand === (bits === 16) ? 4 : 2;
+  return {
+    size: opcode & 1 ? wide : 1,
+    addressBits: bits === 64 ? (address ? 32 : 64) : address === (bits === 16) ? 32 : 16,
+  };
+}
+
 function matches(row: Row, { map, opcode, modrm, prefix }: Opcode, bits: 16 | 32 | 64): boolean {
   return (
     row.map === map &&

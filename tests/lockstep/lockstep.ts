@@ -13,6 +13,7 @@ import {
   MODE,
   MODE_CODE_SIZE_MASK,
   SEG_CS,
+  SEG_ES,
   SEG_LDTR,
   SEG_SS,
   SEGMENT_BASE,
@@ -20,10 +21,10 @@ import {
   SEGMENT_SIZE,
   SEGMENTS,
 } from '../../src/cpu/layout.ts';
-import type { Board } from './board.ts';
+import type { Board, DeviceStore } from './board.ts';
 import { type Delivery, DumpStream } from './dump-stream.ts';
 import { codeBytes, History } from './history.ts';
-import { disassemble, undefinedFlags } from './instruction.ts';
+import { disassemble, stringStore, undefinedFlags } from './instruction.ts';
 import { knownDifference } from './known-differences.ts';
 import type { QemuProcess } from './qemu-process.ts';
 import type { RegisterDump } from './register-dump.ts';
@@ -75,6 +76,7 @@ const CHUNK = 1 << 20;
 /** Longest wait for the log's next piece, in milliseconds. */
 const SILENCE_MILLISECONDS = 60_000;
 const VECTORS = 256;
+const RDI_NUMBER = 7;
 /** Offset of the type byte in a descriptor. */
 const DESCRIPTOR_TYPE = 5;
 const CODE_BITS = [16, 32, 64] as const;
@@ -96,6 +98,8 @@ export class Lockstep {
   #nextMemory: number;
   #memoryComparisons = 0;
   #dump: RegisterDump | undefined;
+  /** The instruction that {@link #dump} stands before has not run here. */
+  #pending = false;
   #theirs: Delivery[] = [];
   #ours: number[] = [];
   #wake: (() => void) | undefined;
@@ -204,24 +208,33 @@ export class Lockstep {
 
   // --- One instruction ----------------------------------------------------------------------------------------------
 
+  /**
+   * QEMU's registers before an instruction. Ours runs an instruction only when the next dump shows that QEMU did: QEMU
+   * may log one, be kept from starting it, and log it again.
+   */
   #onDump(dump: RegisterDump): void {
     if (this.#ending !== undefined) return;
     if (this.#waitingForStart) {
       this.#passed += 1;
       return;
     }
+    const previous = this.#dump;
+    if (previous?.sameAs(dump) === true) return;
+    if (this.#pending) this.#execute();
+    if (this.#ending !== undefined) return;
     this.#takeDeviceStores();
     let differences = this.registers.differences(dump);
     if (differences.length > 0) {
-      const previous = this.#dump;
-      // QEMU logs an instruction again when something kept it from starting; and a REP once more before it leaves it.
-      if (previous !== undefined && (dump.sameAs(previous) || this.#repeatEnds(previous, dump, differences))) return;
+      if (previous !== undefined && this.#repeatEnds(previous, dump, differences)) return;
       differences = this.#resolve(dump, differences);
     }
     const exceptions = this.#exceptionsDiffer(dump);
     this.#dump = dump;
+    this.#theirs = [];
+    this.#ours = [];
+    this.#pending = true;
+    this.#started = true;
     if (differences.length > 0 || exceptions !== '') this.#diverge(differences, exceptions);
-    else this.#execute();
   }
 
   /** After a REP's last iteration QEMU stands at the instruction once more, with nothing left to repeat. */
@@ -241,18 +254,32 @@ export class Lockstep {
 
   #execute(): void {
     const { processor } = this.#board;
-    this.#started = true;
+    this.#pending = false;
     const { ip } = this.registers;
     const bits = CODE_BITS[processor.core.word(MODE) & MODE_CODE_SIZE_MASK]!;
     const selector = processor.core.word(SEGMENTS + SEG_CS * SEGMENT_SIZE + SEGMENT_SELECTOR);
-    this.#history.push({ step: this.#steps, selector, ip, bits, bytes: codeBytes(this.#board, ip) });
+    const bytes = codeBytes(this.#board, ip);
+    this.#history.push({ step: this.#steps, selector, ip, bits, bytes });
+    const stored = this.#stringDestination(bytes, bits);
+    const { traffic, deviceStores } = this.#board;
     this.#board.clearTraffic();
-    this.#theirs = [];
-    this.#ours = [];
     this.#steps += 1;
     const exit = processor.run(1);
-    if (exit === 'unimplemented') this.#diverge([], 'Our processor does not implement this instruction.');
+    if (stored !== undefined && (traffic.portRead || traffic.memoryRead)) deviceStores.push(stored);
+    if (exit === 'unimplemented') this.#diverge([], 'Our processor does not implement the last instruction.');
     if (exit === 'triple-fault') this.#ending = { kind: 'guest-ended', how: 'a triple fault on our processor' };
+  }
+
+  /** Where the next iteration of INS or MOVS stores, in RAM: what it stores may come from a device. */
+  #stringDestination(bytes: Uint8Array, bits: 16 | 32 | 64): DeviceStore | undefined {
+    const string = stringStore(bytes, bits);
+    if (string === undefined) return undefined;
+    const { core } = this.#board.processor;
+    const base = bits === 64 ? 0n : core.quad(SEGMENTS + SEG_ES * SEGMENT_SIZE + SEGMENT_BASE);
+    const offset = BigInt.asUintN(string.addressBits, this.registers.general(RDI_NUMBER));
+    const physical = this.#board.processor.translate(gva(BigInt.asUintN(64, base + offset)));
+    if (physical === undefined || physical + string.size > this.#board.ram.length) return undefined;
+    return { address: physical, size: string.size };
   }
 
   #diverge(differences: readonly Difference[], note: string): void {
@@ -366,11 +393,8 @@ export class Lockstep {
   // --- RAM ----------------------------------------------------------------------------------------------------------
 
   async #compareMemory(): Promise<void> {
-    // Both have run the last instruction of the log, unless QEMU only logged it: then the next stop will do.
-    if (this.registers.differences(await this.#qemu.dump()).length > 0) {
-      this.#nextMemory = this.#steps + 1;
-      return;
-    }
+    this.#onDump(await this.#qemu.dump());
+    if (this.#ending !== undefined) return;
     this.#memoryComparisons += 1;
     this.#nextMemory = Math.min(this.#steps + this.#options.memoryEvery, this.#options.steps);
     const { ram } = this.#board;

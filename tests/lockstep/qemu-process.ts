@@ -78,14 +78,18 @@ export class QemuProcess {
       child.on('exit', (code) => reject(new Error(`QEMU ended with status ${code}: ${words.trim()}`)));
     });
     ended.catch(() => {});
-    const gdb = await Promise.race([GdbRemote.open(at('gdb')), ended]);
+    const gdb = await Promise.race([connected(at('gdb')), ended]).catch((problem: unknown) => {
+      child.kill('SIGKILL');
+      closeSync(log);
+      rmSync(folder, { recursive: true, force: true });
+      throw problem;
+    });
     if (options.devicesStore) execFileSync('perl', ['-e', SHRINK_PIPE, at('log')]);
     // A pipe without a writer reads as ended: QEMU opens its end when logging begins.
     const keepOpen = openSync(at('log'), constants.O_WRONLY);
     const socket = new Socket({ fd: log, readable: true, writable: false });
     socket.on('close', () => closeSync(keepOpen));
     const process = new QemuProcess(child, () => words, folder, gdb, socket, options.ramMegabytes << 20);
-    await gdb.request('?');
     return process;
   }
 
@@ -136,6 +140,13 @@ export class QemuProcess {
     this.#child.kill('SIGKILL');
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+/** The stub answers once the whole machine is there. */
+async function connected(path: string): Promise<GdbRemote> {
+  const gdb = await GdbRemote.open(path);
+  await gdb.request('?');
+  return gdb;
 }
 
 function argumentsOf(options: QemuOptions, at: (name: string) => string): string[] {
