@@ -25,6 +25,7 @@ export interface CoreImports {
   acknowledgeInterrupt(): number;
   msrRead(msr: number): number;
   msrWrite(msr: number, low: number, high: number): number;
+  numericError(): number;
   traceInterrupt(vector: number, hasError: number, errorCode: number, kind: number): void;
   pageTablesChanged(): void;
   watchedAccess(pointer: number, size: number, write: number): void;

@@ -53,6 +53,7 @@ export class HostPorts {
       ...this.#traceImports(),
       portRead: (port, size) => ports.io.read(port, size) >>> 0,
       portWrite: (port, size, value) => ports.io.write(port, size, value >>> 0),
+      numericError: () => (ports.interrupts.numericError?.(caller.activeCpu) === true ? 1 : 0),
       acknowledgeInterrupt: () => ports.interrupts.acknowledge(caller.activeCpu),
       randomWord: () => this.#nextRandom(),
     };

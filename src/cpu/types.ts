@@ -26,6 +26,11 @@ export interface InterruptAcknowledge {
   taskPriority?(cpu: number): number;
   /** CR8 was written. */
   setTaskPriority?(cpu: number, priority: number): void;
+  /**
+   * FERR#: an x87 exception is pending and CR0.NE is clear. True when the machine makes an interrupt (IRQ 13) of it, for
+   * which the processor then waits; without it the instruction goes on.
+   */
+  numericError?(cpu: number): boolean;
 }
 
 /** Model-specific registers that live outside the core: IA32_APIC_BASE (0x1b), x2APIC, TSC deadline. 64 bits as bigint. */

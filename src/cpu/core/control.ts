@@ -15,7 +15,7 @@ import {
 } from './run-state';
 import { peek, pushValue, setStackPointer } from './stack';
 import {
-  avxForbidden, BR, CR0_EM, CR0_MP, CR0_TS, CR4_OSFXSR, cr0, cr4, faultPending, GP, NM, raise, SS, UD,
+  avxForbidden, BR, CR0_EM, CR4_OSFXSR, cr0, cr4, faultPending, GP, NM, raise, SS, UD,
 } from './state';
 
 /** Address of the instruction after a µop. */
@@ -289,22 +289,21 @@ export function avx_refused(_u: u32): i32 {
   return FAULTED;
 }
 
-/** An x87 or MMX instruction while CR0.EM or CR0.TS is set. */
+/** An x87 instruction while CR0.EM or CR0.TS is set. */
 export function x87_refused(_u: u32): i32 {
   raise(NM);
+  return FAULTED;
+}
+
+/** An MMX instruction then: nothing emulates those (Vol. 3A table 12-1). */
+export function mmx_refused(_u: u32): i32 {
+  raise(cr0() & CR0_EM ? UD : NM);
   return FAULTED;
 }
 
 /** More than 15 bytes. */
 export function too_long(_u: u32): i32 {
   raise(GP, 0, true);
-  return FAULTED;
-}
-
-/** WAIT: #NM when CR0.MP and CR0.TS are set; no x87 exception can be pending yet. */
-export function fwait(_u: u32): i32 {
-  if ((cr0() & (CR0_MP | CR0_TS)) != (CR0_MP | CR0_TS)) return NEXT;
-  raise(NM);
   return FAULTED;
 }
 

@@ -87,6 +87,8 @@ export function operands(u: u32, row: u32, opcode: u32): void {
     form |= FORM_MEMORY;
     memoryOperand(u);
   }
+  // The x87 keeps the last opcode: 11 bits of it. None of its instructions has an immediate.
+  if (map == 0 && opcode >= 0xd8 && opcode <= 0xdf) store<u32>(u, ((opcode & 7) << 8) | modrm, UOP_IMM);
   for (let i: u32 = 0; i < 4; i++) {
     const kind = <u32>load<u8>(row + i, ROW_OPERANDS);
     if (kind == OPERAND_NONE) break;

@@ -21,6 +21,9 @@ export declare function msrRead(msr: u32): u32;
 /** 1: written. 0: not an MSR of the host's. 2: the value must raise #GP(0). */
 @external('host', 'msrWrite')
 export declare function msrWrite(msr: u32, low: u32, high: u32): u32;
+/** FERR# is asserted: 1 when the machine makes an interrupt of it, 0 when nothing is connected. */
+@external('host', 'numericError')
+export declare function numericError(): u32;
 @external('host', 'traceInterrupt')
 export declare function traceInterrupt(vector: u32, hasError: u32, errorCode: u32, kind: u32): void;
 @external('host', 'pageTablesChanged')

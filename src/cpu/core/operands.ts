@@ -1,7 +1,7 @@
 // Operands of a µop: registers, effective addresses, and memory by the one TLB compare.
 
 import {
-  EA_COMPLEX, EA_STACK, EA_ADDRESS_MASK, EA_ADDRESS_SHIFT, FORM_MEMORY, FORM_SIZE, GPR, LEAVE_BLOCK, MODE, MODE_CODE_64,
+  ACCESS_KIND, ACCESS_WRITE, EA_COMPLEX, EA_STACK, EA_ADDRESS_MASK, EA_ADDRESS_SHIFT, FORM_MEMORY, FORM_SIZE, GPR, LEAVE_BLOCK, MODE, MODE_CODE_64,
   MODE_CODE_SIZE_MASK, MODE_FLAT, MODE_PROTECTED, MODE_V86, OP_LEAVE, SCRATCH_RMW, SITE_SPACE, SHADOW_DELTA, TLB_READ, TLB_WRITE,
   TRACK_WRITERS, UOP_BASE, UOP_DISP, UOP_DST, UOP_FORM, UOP_IMM, UOP_INDEX, UOP_OP, UOP_SCALE, UOP_SEGMENT, UOP_SITE,
   UOP_SIZE, UOP_SRC, SEG_CS, SEG_FS, SEG_SS,
@@ -9,7 +9,7 @@ import {
 import { commit, modifyPointer, noteStoreRange, readPointer, storeBytes, storeSlow } from './mmu';
 import { stopChaining } from './run-state';
 import { currentUop, faultPending, GP, raise, segmentAttributes, segmentBase, segmentLimit, setCurrentUop, SS } from './state';
-import { slotOf } from './tlb';
+import { slotOf, translate } from './tlb';
 
 export { LEFT_BEFORE } from './run-state';
 
@@ -364,4 +364,20 @@ export function writeBlock(u: u32, given: u64, size: u32, from: u32): bool {
 /** Pointer to up to 64 bytes, by the slow path; 0: fault pending. */
 export function readBlock(u: u32, address: u64, size: u32): u32 {
   return readSlow(u, address, size);
+}
+
+/** True when `size` bytes at a linear address may be stored, whatever pages they are on; otherwise the fault is pending. */
+export function storable(u: u32, address: u64, size: u32): bool {
+  setCurrentUop(u);
+  if (address == BAD_ADDRESS && faultPending()) return false;
+  while (size) {
+    if (!translate(address, ACCESS_WRITE, load<u32>(ACCESS_KIND))) {
+      stackFault(u, address);
+      return false;
+    }
+    const part = min<u32>(size, 0x1000 - (<u32>address & 0xfff));
+    address += part;
+    size -= part;
+  }
+  return true;
 }

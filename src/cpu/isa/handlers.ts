@@ -2,6 +2,7 @@
  * Which AssemblyScript function runs each handler of the opcode table, and which forms of it stand in the hot switch.
  * A handler is `sized` when it is a generic over the operand type; a hot one is also specialised by operand form.
  */
+import { X87_HANDLERS } from './x87-handlers.ts';
 
 import { SIZED_VECTOR_HANDLERS, VECTOR_HANDLERS } from './vector-handlers.ts';
 
@@ -273,7 +274,7 @@ define('jmp_indirect', 'jumpIndirect', 'control', {
 for (const [number, name] of ['loopne', 'loope', 'loop', 'jrcxz'].entries()) {
   define(name, 'loop', 'control', { args: `${number}` });
 }
-plain('control', 'ud bound fwait sse_refused avx_refused x87_refused too_long');
+plain('control', 'ud bound sse_refused avx_refused x87_refused mmx_refused too_long');
 define('unimplemented', 'unimplemented', 'control');
 plain('flag-instructions', 'sahf lahf cmc clc stc cld std salc');
 sized('strings', 'movs cmps stos lods scas');
@@ -314,6 +315,8 @@ plain('sse-state', 'ldmxcsr stmxcsr fxsave fxrstor');
 for (const [from, names] of Object.entries(VECTOR_HANDLERS)) plain(from, names);
 for (const [from, names] of Object.entries(SIZED_VECTOR_HANDLERS)) sized(from, names);
 plain('crc32', 'crc32_byte');
+
+for (const [name, call, from, args] of X87_HANDLERS) define(name, call, from, { args });
 
 // --- System (src/cpu/core/system.ts and its neighbours) -----------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import type { Row } from './row.ts';
 export const FIXED_OPERATIONS = { LEAVE: 0, END: 1 } as const;
 
 /** Handlers that no row names: the decoder chooses them. */
-export const DECODER_HANDLERS = ['sse_refused', 'avx_refused', 'x87_refused', 'too_long'] as const;
+export const DECODER_HANDLERS = ['sse_refused', 'avx_refused', 'x87_refused', 'mmx_refused', 'too_long'] as const;
 
 const TYPES = ['u8', 'u16', 'u32', 'u64'] as const;
 /** Finds the module that exports an AssemblyScript function; undefined when nobody has written it. */

@@ -78,9 +78,4 @@ export const SYSTEM_ROWS: readonly Row[] = [
   row('0f b2 /r mem', 'LSS', 'Gv,Mp', '', 'sys_load_far', 'end'),
   row('0f b4 /r mem', 'LFS', 'Gv,Mp', '', 'sys_load_far', 'end'),
   row('0f b5 /r mem', 'LGS', 'Gv,Mp', '', 'sys_load_far', 'end'),
-  // Valid, and refused by name until they are written.
-  row('9b', 'FWAIT', '', '', 'fwait'),
-  ...['d8', 'd9', 'da', 'db', 'dc', 'dd', 'de', 'df'].map((byte) =>
-    row(`${byte} /r`, `ESC_${byte.toUpperCase()}`, 'Ev', '', 'unimplemented', 'x87 end address'),
-  ),
 ];

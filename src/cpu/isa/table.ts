@@ -7,6 +7,7 @@ import { SSE_ROWS } from './sse.ts';
 import { SSE3_ROWS } from './sse3.ts';
 import { SSE4_ROWS } from './sse4.ts';
 import { SYSTEM_ROWS } from './system.ts';
+import { X87_ROWS } from './x87.ts';
 import { XSAVE_ROWS } from './xsave.ts';
 
 /** How much a row narrows its opcode: rows that fix more are tried first. */
