@@ -22,8 +22,13 @@ function machineWithSse(): LongModeMachine {
     machine.write(HANDLERS + vector * 16, Uint8Array.of(0xf4));
     machine.gate(vector, HANDLERS + vector * 16, { ist: 1 });
   }
-  // mov rax, cr4; or eax, OSFXSR | OSXMMEXCPT; mov cr4, rax; hlt
-  machine.boot((code) => code.bytes(0x0f, 0x20, 0xe0, 0x0d, 0, 6, 0, 0, 0x0f, 0x22, 0xe0, 0xf4));
+  machine.boot((code) =>
+    code
+      // mov rax, cr4; or eax, OSFXSR | OSXMMEXCPT; mov cr4, rax
+      .bytes(0x0f, 0x20, 0xe0, 0x0d, 0, 6, 0, 0, 0x0f, 0x22, 0xe0)
+      // mov rax, cr0; or al, NE; mov cr0, rax; hlt
+      .bytes(0x0f, 0x20, 0xc0, 0x0c, 0x20, 0x0f, 0x22, 0xc0, 0xf4),
+  );
   expect(machine.processor.run(100)).toBe('halted');
   return machine;
 }

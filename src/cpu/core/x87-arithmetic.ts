@@ -149,7 +149,6 @@ function divide(aHead: u32, aSig: u64, aKind: u32, bHead: u32, bSig: u64, bKind:
   }
   if (bKind == KIND_ZERO && aKind != KIND_INFINITY) {
     signalX87(FE_ZERO);
-    noteDenormal(aKind);
     setResult((sign << 15) | EXPONENT_MAX, INTEGER_BIT);
     return;
   }

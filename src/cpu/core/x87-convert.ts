@@ -128,10 +128,8 @@ function narrowReal(head: u32, sig: u64, fraction: u64, bias: i32): u64 {
   const unit: u64 = 1 << (63 - fraction);
   const tiny = exponent < 0 || (exponent == 0 && !roundCarries(sign, value, 0, unit));
   if (tiny && !masked(FE_UNDERFLOW)) {
-    // Nothing is stored; but P tells whether it would have been inexact.
-    const rest = restOf(value, 0, unit);
+    // Nothing is stored, so nothing is inexact.
     signalX87(FE_UNDERFLOW);
-    if (rest) signalX87(roundsAway(sign, (value & unit) != 0, rest) ? FE_PRECISION | CODE_ONE : FE_PRECISION);
     return 0;
   }
   if (exponent <= 0) {
@@ -142,7 +140,6 @@ function narrowReal(head: u32, sig: u64, fraction: u64, bias: i32): u64 {
   }
   const rest = restOf(value, below, unit);
   const away = roundsAway(sign, (value & unit) != 0, rest);
-  if (rest) signalX87((away ? FE_PRECISION | CODE_ONE : FE_PRECISION) | (tiny ? FE_UNDERFLOW : 0));
   value &= ~(unit - 1);
   if (away) {
     value += unit;
@@ -152,9 +149,14 @@ function narrowReal(head: u32, sig: u64, fraction: u64, bias: i32): u64 {
     }
   }
   if (exponent == 0 && value & INTEGER_BIT) exponent = 1;
-  if (exponent >= 2 * bias + 1) {
+  const over = exponent >= 2 * bias + 1;
+  if (over && !masked(FE_OVERFLOW)) {
     signalX87(FE_OVERFLOW);
-    if (!masked(FE_OVERFLOW)) return 0;
+    return 0;
+  }
+  if (rest) signalX87((away ? FE_PRECISION | CODE_ONE : FE_PRECISION) | (tiny ? FE_UNDERFLOW : 0));
+  if (over) {
+    signalX87(FE_OVERFLOW);
     signalX87(FE_PRECISION);
     const toInfinity = overflowsToInfinity(sign);
     signalX87(toInfinity ? CODE_ONE : 0);

@@ -8,7 +8,7 @@ import { stackOperand } from './x87-operations';
 import { kindOfNumber, KIND_SIGNALLING, nanOperand, resultHead, resultSig, roundsAway, setResult } from './x87-rounding';
 import {
   beginX87, CODE_ONE, endX87, FE_DENORMAL, freeStack, headOf, INDEFINITE_HEAD, INDEFINITE_SIG, isEmpty, mayStore,
-  popStack, pushStack, settle, setTop, sigOf, signalX87, stackOverflow, stackUnderflow, topOfStack, writeStack,
+  popStack, pushStack, settle, settleKeeping, setTop, sigOf, signalX87, stackOverflow, stackUnderflow, topOfStack, writeStack,
 } from './x87-state';
 
 /** Ends an instruction that pushes `head`, `sig`; a full stack gives the indefinite. */
@@ -29,7 +29,13 @@ export function x87_load(u: u32, format: u32): i32 {
   if (format < 2) {
     const kind = kindOfNumber(loadedHead, loadedSig);
     if (kind == KIND_SIGNALLING) nanOperand(loadedHead, loadedSig, kind);
-    if (loadedDenormal) signalX87(FE_DENORMAL);
+    // A denormal is loaded even when its exception is not masked; an instruction that uses it comes later.
+    if (loadedDenormal && isEmpty(7)) {
+      signalX87(FE_DENORMAL);
+      settle();
+      pushStack(resultHead, resultSig);
+      return endX87(u);
+    }
   }
   return finishPush(u, resultHead, resultSig);
 }
@@ -39,7 +45,7 @@ export function x87_load_stack(u: u32): i32 {
   const code = beginX87(u);
   if (code != NEXT) return code;
   const from = stackOperand(u);
-  if (!isEmpty(7) || !isEmpty(from)) return finishPush(u, headOf(from), sigOf(from));
+  if (!isEmpty(from)) return finishPush(u, headOf(from), sigOf(from));
   stackUnderflow();
   if (settle()) pushStack(INDEFINITE_HEAD, INDEFINITE_SIG);
   return endX87(u);
@@ -66,6 +72,16 @@ export function x87_store_stack(u: u32, pops: u32): i32 {
     writeStack(stackOperand(u), empty ? INDEFINITE_HEAD : headOf(0), empty ? INDEFINITE_SIG : sigOf(0));
     if (pops) popStack();
   }
+  return endX87(u);
+}
+
+/** The undocumented FSTPNCE: an empty register is just popped. */
+export function x87_store_unchecked(u: u32): i32 {
+  const code = beginX87(u);
+  if (code != NEXT) return code;
+  settle();
+  if (!isEmpty(0)) writeStack(stackOperand(u), headOf(0), sigOf(0));
+  popStack();
   return endX87(u);
 }
 
@@ -101,7 +117,7 @@ export function x87_move_if(u: u32, condition: u32, wanted: bool): i32 {
     condition == MOVE_BELOW ? FLAG_CF : condition == MOVE_EQUAL ? FLAG_ZF : condition == MOVE_UNORDERED ? FLAG_PF : FLAG_CF | FLAG_ZF;
   const empty = isEmpty(0) || isEmpty(from);
   if (empty) stackUnderflow();
-  if (settle()) {
+  if (settleKeeping()) {
     if (empty) writeStack(0, INDEFINITE_HEAD, INDEFINITE_SIG);
     else if (((flags & mask) != 0) == wanted) writeStack(0, headOf(from), sigOf(from));
   }
@@ -129,12 +145,17 @@ export function x87_constant(u: u32, which: u32): i32 {
 
 // --- The stack itself ------------------------------------------------------------------------------------------------------
 
+@inline
+function clearCodeOne(): void {
+  store<u32>(X87_STATUS, load<u32>(X87_STATUS) & ~CODE_ONE);
+}
+
 /** FINCSTP, FDECSTP: TOP alone moves; C1 is cleared. */
 export function x87_rotate(u: u32, by: u32): i32 {
   const code = beginX87(u);
   if (code != NEXT) return code;
   setTop(topOfStack() + by);
-  store<u32>(X87_STATUS, load<u32>(X87_STATUS) & ~CODE_ONE);
+  clearCodeOne();
   return endX87(u);
 }
 
@@ -143,6 +164,7 @@ export function x87_free(u: u32, pops: u32): i32 {
   const code = beginX87(u);
   if (code != NEXT) return code;
   freeStack(stackOperand(u));
+  clearCodeOne();
   if (pops) popStack();
   return endX87(u);
 }

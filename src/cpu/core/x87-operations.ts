@@ -6,7 +6,7 @@ import { FLAG_CF, FLAG_PF, FLAG_ZF } from './state';
 import { arithmeticX87, squareRoot } from './x87-arithmetic';
 import { loadedDenormal, loadedHead, loadedSig, loadReal } from './x87-convert';
 import {
-  extract, extractedHead, extractedSig, partialRemainder, remainderCodes, roundInteger, scale,
+  extract, extractedHead, extractedSig, NO_QUOTIENT, partialRemainder, remainderCodes, roundInteger, scale, setNoQuotient,
 } from './x87-remainder';
 import {
   EXPONENT_MAX, KIND_DENORMAL, KIND_INFINITY, KIND_QUIET, KIND_SIGNALLING, KIND_UNSUPPORTED, KIND_ZERO, kindOfNumber,
@@ -14,7 +14,7 @@ import {
 } from './x87-rounding';
 import {
   beginX87, CODE_ALL, CODE_ONE, CODE_THREE, CODE_TWO, CODE_ZERO, endX87, FE_INVALID, headOf, INDEFINITE_HEAD,
-  INDEFINITE_SIG, isEmpty, popStack, pushStack, settle, sigOf, signalX87, stackOverflow, stackUnderflow,
+  INDEFINITE_SIG, isEmpty, popStack, pushStack, settle, settleKeeping, sigOf, signalX87, stackOverflow, stackUnderflow,
   writeStack,
 } from './x87-state';
 
@@ -79,16 +79,18 @@ export const OF_SCALE: u32 = 2;
 export function x87_pair(u: u32, operation: u32): i32 {
   const code = beginX87(u);
   if (code != NEXT) return code;
-  const underflow = isEmpty(0) || isEmpty(1);
-  if (underflow) {
+  if (isEmpty(0) || isEmpty(1)) {
     stackUnderflow();
     setIndefinite();
+    setNoQuotient();
   } else if (operation == OF_SCALE) scale(headOf(0), sigOf(0), headOf(1), sigOf(1));
   else partialRemainder(headOf(0), sigOf(0), headOf(1), sigOf(1), operation == OF_NEAREST);
   const allowed = settle();
-  if (allowed) {
-    writeStack(0, resultHead, resultSig);
-    if (operation != OF_SCALE) setCodes(underflow ? 0 : remainderCodes);
+  if (allowed) writeStack(0, resultHead, resultSig);
+  // Without a quotient C2 alone is defined.
+  if (operation != OF_SCALE) {
+    if (allowed && remainderCodes != NO_QUOTIENT) setCodes(remainderCodes);
+    else store<u32>(X87_STATUS, load<u32>(X87_STATUS) & ~CODE_TWO);
   }
   return endX87(u);
 }
@@ -188,16 +190,18 @@ function compareNumbers(aHead: u32, aSig: u64, bHead: u32, bSig: u64, narrow: bo
   return larger == ((aHead & 0x8000) == 0) ? 0 : CODE_ZERO;
 }
 
-/** Ends a comparison: codes, or EFLAGS for the FCOMI family; pops. */
+/**
+ * Ends a comparison: codes, or EFLAGS for the FCOMI family; pops. The codes are set even when an unmasked exception keeps
+ * it from popping, which the manual denies and processors and QEMU do.
+ */
 function finishCompare(u: u32, codes: u32, toFlags: bool, pops: u32): i32 {
-  if (settle()) {
-    if (toFlags) {
-      setArithmeticFlags(
-        (codes & CODE_THREE ? FLAG_ZF : 0) | (codes & CODE_TWO ? FLAG_PF : 0) | (codes & CODE_ZERO ? FLAG_CF : 0),
-      );
-    } else setCodes(codes);
-    for (let i: u32 = 0; i < pops; i++) popStack();
-  }
+  const allowed = toFlags ? settleKeeping() : settle();
+  if (toFlags) {
+    setArithmeticFlags(
+      (codes & CODE_THREE ? FLAG_ZF : 0) | (codes & CODE_TWO ? FLAG_PF : 0) | (codes & CODE_ZERO ? FLAG_CF : 0),
+    );
+  } else setCodes((load<u32>(X87_STATUS) & CODE_ONE) | codes);
+  if (allowed) for (let i: u32 = 0; i < pops; i++) popStack();
   return endX87(u);
 }
 

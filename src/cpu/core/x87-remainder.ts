@@ -7,15 +7,22 @@ import {
 } from './x87-rounding';
 import { CODE_ONE, CODE_THREE, CODE_TWO, CODE_ZERO, FE_ZERO, INTEGER_BIT, signalX87 } from './x87-state';
 
+/** There is no quotient: of the condition codes only C2 is defined. */
+export const NO_QUOTIENT: u32 = 0xffff_ffff;
 /** Condition codes of the last {@link partialRemainder}: C2 when it is not done, else the quotient's low bits. */
 export let remainderCodes: u32 = 0;
+
+/** For an instruction that did not get as far. */
+export function setNoQuotient(): void {
+  remainderCodes = NO_QUOTIENT;
+}
 
 /**
  * ST0 rem ST1: exact. One step takes less than 64 bits off the exponents' difference, so software repeats it while C2 is
  * set. `nearest` (FPREM1) rounds the quotient to nearest, otherwise towards zero.
  */
 export function partialRemainder(aHead: u32, aSig: u64, bHead: u32, bSig: u64, nearest: bool): void {
-  remainderCodes = 0;
+  remainderCodes = NO_QUOTIENT;
   const aKind = kindOfNumber(aHead, aSig);
   const bKind = kindOfNumber(bHead, bSig);
   if (nanOperands(aHead, aSig, aKind, bHead, bSig, bKind)) return;
@@ -23,6 +30,7 @@ export function partialRemainder(aHead: u32, aSig: u64, bHead: u32, bSig: u64, n
     invalidOperation();
     return;
   }
+  remainderCodes = 0;
   noteDenormal(aKind);
   noteDenormal(bKind);
   if (aKind == KIND_ZERO) {

@@ -200,7 +200,7 @@ export function roundResult(sign: u32, exponent: i32, hi: u64, lo: u64, bits: u3
     }
     exponent -= EXPONENT_ADJUST;
     if (exponent >= <i32>EXPONENT_MAX) {
-      signalX87(FE_PRECISION);
+      signalX87(FE_PRECISION | CODE_ONE);
       setResult((sign << 15) | EXPONENT_MAX, INTEGER_BIT);
       return;
     }

@@ -162,6 +162,14 @@ export function updateSummary(): void {
   store<u32>(X87_STATUS, pending ? status | FE_SUMMARY : status & ~FE_SUMMARY);
 }
 
+/** As {@link settle} for instructions that leave C1 alone but for a stack fault. */
+export function settleKeeping(): bool {
+  const kept = raised & FE_STACK ? 0 : load<u32>(X87_STATUS) & CODE_ONE;
+  const allowed = settle();
+  store<u32>(X87_STATUS, load<u32>(X87_STATUS) | kept);
+  return allowed;
+}
+
 /** Notes what was raised; false: an unmasked exception forbids the result. C1 is cleared unless raised. */
 export function settle(): bool {
   const forbidden = blocking() != 0;

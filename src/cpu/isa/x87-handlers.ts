@@ -81,7 +81,7 @@ export const X87_HANDLERS: readonly HandlerEntry[] = [
   ['fld', 'x87_load_stack', 'x87-moves', ''],
   ['fst', 'x87_store_stack', 'x87-moves', '0'],
   ['fstp', 'x87_store_stack', 'x87-moves', '1'],
-  ['fstpnce', 'x87_store_stack', 'x87-moves', '1'],
+  ['fstpnce', 'x87_store_unchecked', 'x87-moves', ''],
   ['fxch', 'x87_exchange', 'x87-moves', ''],
   ['fincstp', 'x87_rotate', 'x87-moves', '1'],
   ['fdecstp', 'x87_rotate', 'x87-moves', '7'],
