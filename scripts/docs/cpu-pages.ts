@@ -74,16 +74,11 @@ function tableOf(rows: readonly Row[]): string[] {
   return ['| Instruction | Forms | Writes | of these undefined | |', '|---|---|---|---|---|', ...lines];
 }
 
-/** Rows that the table names by opcode only. */
-const FAMILIES: Readonly<Record<string, string>> = { ESC: 'x87' };
-
-/** Names of what is decoded and refused, runs of opcodes under one word collapsed. */
+/** Names of what is decoded and refused. */
 function refused(): string[] {
   const names = new Map<string, string[]>();
   for (const row of OPCODE_TABLE.filter((one) => !isImplemented(one))) {
-    const prefix = /^(MMX|ESC)(?=_)/.exec(row.mnemonic)?.[1];
-    const group = prefix === undefined ? row.mnemonic : (FAMILIES[prefix] ?? prefix);
-    names.set(group, [...(names.get(group) ?? []), encoding(row)]);
+    names.set(row.mnemonic, [...(names.get(row.mnemonic) ?? []), encoding(row)]);
   }
   return [...names]
     .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -106,8 +101,7 @@ export function cpuPages(): { readonly path: string; readonly text: string }[] {
     ...OPCODE_SECTIONS.flatMap(([title, rows]) => [`## ${title}`, '', ...tableOf(rows), '']),
     '## Known and not implemented',
     '',
-    'The run ends with the bytes and the address (`cpu.unimplemented`); nothing is skipped. With CR0.EM or CR0.TS set, x87',
-    'instructions raise #NM as they must, which is how kernels keep them out.',
+    'The run ends with the bytes and the address (`cpu.unimplemented`); nothing is skipped.',
     '',
     ...refused(),
     '',

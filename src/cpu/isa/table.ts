@@ -25,6 +25,7 @@ function specificity(row: Row): number {
 export const OPCODE_SECTIONS: readonly (readonly [string, readonly Row[]])[] = [
   ['General purpose', INTEGER_ROWS],
   ['System', [...SYSTEM_ROWS, ...XSAVE_ROWS]],
+  ['x87', X87_ROWS],
   ['BMI1, BMI2 and ADX', BIT_MANIPULATION_ROWS],
   ['SSE and SSE2', SSE_ROWS],
   ['SSE3 and SSSE3', SSE3_ROWS],
