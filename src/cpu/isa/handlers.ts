@@ -2,9 +2,9 @@
  * Which AssemblyScript function runs each handler of the opcode table, and which forms of it stand in the hot switch.
  * A handler is `sized` when it is a generic over the operand type; a hot one is also specialised by operand form.
  */
-import { X87_HANDLERS } from './x87-handlers.ts';
 
 import { SIZED_VECTOR_HANDLERS, VECTOR_HANDLERS } from './vector-handlers.ts';
+import { X87_HANDLERS } from './x87-handlers.ts';
 
 /** Operand forms: register/memory destination, register/memory/immediate source. */
 export type Form = 'RR' | 'RM' | 'MR' | 'RI' | 'MI' | 'R' | 'M' | 'N';
