@@ -8,19 +8,12 @@ import type { StateSource } from '../base/state.ts';
 import type { TraceChannel } from '../base/trace.ts';
 import * as bootStates from './boot-states.ts';
 import { CoreInstance } from './core-instance.ts';
-import { parseCpuOption } from './cpu-option.ts';
-import { cpuidEntries, modelFeatureWords, signatureOf } from './cpuid-leaves.ts';
 import { DirectMemory } from './direct-memory.ts';
 import './events.ts';
-import { CORE_FEATURES } from './generated/core-features.ts';
 import { HostPorts } from './host-ports.ts';
 import {
   ADDRESS_BITS_OFF,
   CODE_BASE,
-  CPUID_COUNT,
-  CPUID_ENTRIES_MAX,
-  CPUID_ENTRY_SIZE,
-  CPUID_TABLE,
   EFLAGS,
   EVENT_EXIT,
   EVENT_HALTED,
@@ -36,7 +29,6 @@ import {
   EXIT_REQUESTED,
   EXIT_TRIPLE_FAULT,
   EXIT_UNIMPLEMENTED,
-  FEATURES,
   GPR,
   HALTED,
   LEAVE_BLOCK,
@@ -45,8 +37,6 @@ import {
   MODE_CODE_SIZE_MASK,
   NMI_BLOCKED,
   PAUSE_YIELDS,
-  PHYSICAL_BITS,
-  SIGNATURE,
   STARTUP_VECTOR,
   STATE,
   TRIPLE_FAULT_VECTOR,
@@ -54,10 +44,10 @@ import {
   UNKNOWN_MSR_FAULTS,
   VCPU_AREA,
   VCPU_AREA_SIZE,
-  VENDOR,
-  VENDOR_AMD,
-  VENDOR_INTEL,
 } from './layout.ts';
+import { effectiveMemoryType, type MemoryType } from './memory-type.ts';
+import { memoryTypeRegisters } from './memory-type-registers.ts';
+import { installModel } from './model.ts';
 import { walkPageTables } from './page-walk.ts';
 import { pagingControls } from './paging-controls.ts';
 import { ProcessorState } from './processor-state.ts';
@@ -120,27 +110,9 @@ export class Processor implements ProcessorLike {
     this.#tripleFault = ports.trace.channel('cpu.triple-fault');
     this.#unimplementedEvent = ports.trace.channel('cpu.unimplemented');
     this.#host.random = randomStart(options.seed ?? 1);
-    this.#setModel(options.model);
+    installModel(this.core, options.model, options.cpus);
     this.core.setWord(UNKNOWN_MSR_FAULTS, options.unknownMsrs === 'zero' ? 0 : 1);
     this.core.exports.initialise();
-  }
-
-  #setModel(name: string): void {
-    const option = parseCpuOption(name, CORE_FEATURES);
-    assert(option.ok, `processor model "${name}"`);
-    const { model } = option;
-    const entries = cpuidEntries(model, this.#cpus);
-    assert(entries.length <= CPUID_ENTRIES_MAX, 'the CPUID table has room for the model');
-    for (const [index, entry] of entries.entries()) {
-      const fields = [entry.leaf, entry.subleaf ?? 0xffff_ffff, entry.eax, entry.ebx, entry.ecx, entry.edx];
-      const at = CPUID_TABLE + index * CPUID_ENTRY_SIZE;
-      for (const [field, value] of fields.entries()) this.core.setWord(at + field * 4, value);
-    }
-    this.core.setWord(CPUID_COUNT, entries.length);
-    this.core.setWord(PHYSICAL_BITS, model.physicalBits);
-    for (const [index, word] of modelFeatureWords(model).entries()) this.core.setWord(FEATURES + index * 4, word);
-    this.core.setWord(VENDOR, model.vendor === 'GenuineIntel' ? VENDOR_INTEL : VENDOR_AMD);
-    this.core.setWord(SIGNATURE, signatureOf(model));
   }
 
   // --- Memory -------------------------------------------------------------------------------------------------------
@@ -190,6 +162,13 @@ export class Processor implements ProcessorLike {
     if (enabled === this.a20) return;
     this.core.setWord(ADDRESS_BITS_OFF, enabled ? 0 : A20);
     this.core.exports.rangesChanged();
+  }
+
+  /** Effective memory type at a linear address, by the tables in force or at `root`; `undefined`: no page is there. */
+  memoryType(address: Gva, root?: Gpa): MemoryType | undefined {
+    const controls = pagingControls(this.core, root);
+    const walk = walkPageTables(address, controls, (entry, size) => this.#direct.readEntry(entry, size));
+    return effectiveMemoryType(walk, memoryTypeRegisters(this.core));
   }
 
   // --- Running ------------------------------------------------------------------------------------------------------

@@ -1,9 +1,10 @@
 // Moves: MOV, MOVZX/MOVSX, LEA, XCHG, CMPXCHG, XADD, BSWAP, MOVBE, sign extension (Intel SDM Vol. 2).
 
 import {
-  EA_COMPLEX, FAULTED, FORM_IMMEDIATE, FORM_SIZE, GPR, NEXT, RAX, RBX, RCX, RDX, SEG_GS, UOP_DISP, UOP_FORM, UOP_SCALE,
+  EA_COMPLEX, FAULTED, FEATURES_1_ECX, FORM_IMMEDIATE, FORM_SIZE, GPR, NEXT, RAX, RBX, RCX, RDX, SEG_GS, UOP_DISP, UOP_FORM, UOP_SCALE,
   UOP_SEGMENT, UOP_SRC,
 } from './constants';
+import { lacks } from './features';
 import { arithmeticFlags, FLAGS_ADD, FLAGS_SUB, setArithmeticFlags, setFlags } from './flags';
 import {
   addressMask, assign, dst, effective, finishPair, FORM_MI, FORM_MR, FORM_RI, FORM_RM, FORM_RR, hasMemory, imm, linear,
@@ -196,6 +197,7 @@ export function cmpxchg<T>(u: u32): i32 {
 /** CMPXCHG8B, CMPXCHG16B: ZF says whether it was equal, the other flags stay. */
 export function cmpxchg_pair(u: u32): i32 {
   const is16 = (load<u8>(u, UOP_FORM) & FORM_SIZE) == 3;
+  if (is16 && lacks(FEATURES_1_ECX, 13)) return FAULTED;
   const equal = is16 ? exchangePair<u64>(u) : exchangePair<u32>(u);
   if (equal < 0) return FAULTED;
   setArithmeticFlags((arithmeticFlags() & ~FLAG_ZF) | (equal ? FLAG_ZF : 0));

@@ -2,28 +2,28 @@
 // IA32_APIC_BASE, x2APIC and the TSC deadline live outside of the core: the host is asked first.
 
 import {
-  CONTINUE_AT_RIP, CPU_INDEX, CSTAR, EFER, FAULTED, FEATURES_EXTENDED_EDX, FMASK, FS_BASE, GS_BASE, HOST_HIGH,
+  CONTINUE_AT_RIP, CPU_INDEX, CSTAR, EFER, FAULTED, FEATURES_7_ECX, FEATURES_EXTENDED_EDX, FMASK, FS_BASE, GS_BASE, HOST_HIGH,
   HOST_LOW, KERNEL_GS_BASE, LSTAR, MISC_ENABLE, MTRR_DEFAULT_TYPE, MTRR_FIXED, MTRR_VARIABLE, NEXT, PAT, RAX, RCX,
-  RDX, RIP, STAR, SYSENTER_CS, SYSENTER_EIP, SYSENTER_ESP, TSC_AUX, TSC_OFFSET, UNKNOWN_MSR_FAULTS,
+  RDX, RIP, STAR, SYSENTER_CS, SYSENTER_EIP, SYSENTER_ESP, TSC_ADJUST, TSC_AUX, TSC_OFFSET, UNKNOWN_MSR_FAULTS,
 } from './generated/layout';
+import { isIntel } from './features';
+import { modelAccepts, modelWord, modelZero, validDefaultType, validFixed, validVariable } from './msr-rules';
 import { afterHostCall, msrRead, msrWrite, readClock } from './host';
 import { canonical } from './paging';
 import {
-  CR0_PG, CR4_PCE, CR4_TSD, EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE, UD, cpl, cr0, cr4, efer, raise,
-  raiseGeneralProtection,
+  CR0_PG, CR4_PCE, CR4_TSD, EFER_LMA, EFER_LME, EFER_NXE, EFER_SCE, cpl, cr0, cr4, efer, raiseGeneralProtection,
 } from './state';
 import { nextRipOf, notPrivileged } from './system-operands';
 import { flushAll } from './tlb';
 
 const MSR_TSC: u32 = 0x10;
-const MSR_PLATFORM_ID: u32 = 0x17;
+const MSR_TSC_ADJUST: u32 = 0x3b;
 const MSR_BIOS_SIGN_ID: u32 = 0x8b;
 const MSR_MTRR_CAP: u32 = 0xfe;
 const MSR_SYSENTER_CS: u32 = 0x174;
 const MSR_SYSENTER_ESP: u32 = 0x175;
 const MSR_SYSENTER_EIP: u32 = 0x176;
 const MSR_MCG_CAP: u32 = 0x179;
-const MSR_MCG_STATUS: u32 = 0x17a;
 const MSR_MISC_ENABLE: u32 = 0x1a0;
 const MSR_MTRR_PHYSICAL_FIRST: u32 = 0x200;
 const MSR_MTRR_PHYSICAL_LAST: u32 = 0x20f;
@@ -44,6 +44,8 @@ const MSR_GS_BASE: u32 = 0xc000_0101;
 const MSR_KERNEL_GS_BASE: u32 = 0xc000_0102;
 const MSR_TSC_AUX: u32 = 0xc000_0103;
 
+/** Ten machine check banks, MCG_CTL, software recovery (IA32_MCG_CAP), as QEMU has them. */
+const MCG_CAPABILITIES: u64 = 0x100_010a;
 /** Eight variable ranges, fixed ranges, write-combining (IA32_MTRRCAP). */
 const MTRR_CAPABILITIES: u64 = 0x508;
 
@@ -89,9 +91,9 @@ function wordOf(msr: u32): u32 {
     case MSR_KERNEL_GS_BASE:
       return KERNEL_GS_BASE;
     case MSR_TSC_AUX:
-      return TSC_AUX;
+      return load<u32>(FEATURES_EXTENDED_EDX) & (1 << 27) || load<u32>(FEATURES_7_ECX) & (1 << 22) ? TSC_AUX : 0;
   }
-  return 0;
+  return modelWord(msr);
 }
 
 /** The time-stamp counter: virtual nanoseconds (a 1 GHz clock), plus what the guest wrote. */
@@ -112,6 +114,8 @@ export function sys_rdmsr(uop: u32): i32 {
     if (word) value = load<u64>(word);
     else if (msr == MSR_TSC) value = timestamp();
     else if (msr == MSR_MTRR_CAP) value = MTRR_CAPABILITIES;
+    else if (msr == MSR_MCG_CAP) value = MCG_CAPABILITIES;
+    else if (msr == MSR_BIOS_SIGN_ID) value = microcode();
     else if (!readsZero(msr)) {
       raiseGeneralProtection();
       return FAULTED;
@@ -122,12 +126,15 @@ export function sys_rdmsr(uop: u32): i32 {
   return NEXT;
 }
 
-/** MSRs that exist and hold nothing: no microcode was loaded, there are no machine check banks. */
+/** MSRs that exist and hold nothing, and all others when the machine says so. */
 function readsZero(msr: u32): bool {
-  return (
-    msr == MSR_BIOS_SIGN_ID || msr == MSR_PLATFORM_ID || msr == MSR_MCG_CAP || msr == MSR_MCG_STATUS ||
-    !load<u32>(UNKNOWN_MSR_FAULTS)
-  );
+  return modelZero(msr) || !load<u32>(UNKNOWN_MSR_FAULTS);
+}
+
+/** Revision of the microcode, as QEMU gives it. */
+@inline
+function microcode(): u64 {
+  return isIntel() ? 0x1_0000_0000 : 0x0100_0065;
 }
 
 export function sys_wrmsr(uop: u32): i32 {
@@ -150,10 +157,23 @@ export function sys_wrmsr(uop: u32): i32 {
   return CONTINUE_AT_RIP;
 }
 
+/** The time-stamp counter and IA32_TSC_ADJUST move together, whichever is written (Vol. 3B 17.17.3). */
+function moveTimestamp(by: u64): void {
+  store<u64>(TSC_OFFSET, load<u64>(TSC_OFFSET) + by);
+  store<u64>(TSC_ADJUST, load<u64>(TSC_ADJUST) + by);
+}
+
 function writeMsr(msr: u32, value: u64): bool {
   switch (msr) {
     case MSR_TSC:
-      store<u64>(TSC_OFFSET, load<u64>(TSC_OFFSET) + value - timestamp());
+      moveTimestamp(value - timestamp());
+      return true;
+    case MSR_TSC_ADJUST:
+      if (!modelWord(msr)) return readsZero(msr);
+      moveTimestamp(value - load<u64>(TSC_ADJUST));
+      return true;
+    case MSR_BIOS_SIGN_ID:
+      // Written before CPUID to ask for the revision; nothing can be loaded.
       return true;
     case MSR_EFER:
       return writeEfer(value);
@@ -173,10 +193,17 @@ function writeMsr(msr: u32, value: u64): bool {
       if (value >> 32 != 0) return false;
       break;
     case MSR_MTRR_CAP:
+    case MSR_MCG_CAP:
       return false;
+    case MSR_MTRR_DEF_TYPE:
+      if (!validDefaultType(value)) return false;
+      break;
   }
   const word = wordOf(msr);
   if (!word) return readsZero(msr);
+  if (word >= MTRR_VARIABLE && word < MTRR_VARIABLE + 128 && !validVariable(msr, value)) return false;
+  if (word >= MTRR_FIXED && word < MTRR_VARIABLE && !validFixed(value)) return false;
+  if (!modelAccepts(msr, value)) return false;
   store<u64>(word, value);
   return true;
 }
@@ -215,10 +242,6 @@ export function sys_rdtsc(uop: u32): i32 {
 }
 
 export function sys_rdtscp(uop: u32): i32 {
-  if (!(load<u32>(FEATURES_EXTENDED_EDX) & (1 << 27))) {
-    raise(UD);
-    return FAULTED;
-  }
   if (sys_rdtsc(uop) == FAULTED) return FAULTED;
   store<u64>(RCX, <u64>load<u32>(TSC_AUX));
   return NEXT;

@@ -5,6 +5,7 @@ import {
   CONTINUE_AT_RIP, CSTAR, EFLAGS, FAULTED, FMASK, GS_BASE, KERNEL_GS_BASE, LSTAR, R11, RCX, RDX, RIP, RSP, SEG_CS,
   SEG_SS, STAR, SYSENTER_CS, SYSENTER_EIP, SYSENTER_ESP,
 } from './generated/layout';
+import { isIntel } from './features';
 import { canonical } from './paging';
 import {
   EFER_SCE, FLAG_IF, FLAG_RF, FLAG_VM, UD, code64, cpl, efer, longMode, protectedMode, raise, raiseGeneralProtection,
@@ -21,8 +22,20 @@ function setFlat(index: u32, value: u32, attributes: u32, level: u32): void {
   setSegment(index, (value & 0xfffc) | level, 0, 0xffffffff, attributes | (level << 5));
 }
 
+/** Intel's processors know SYSCALL and SYSRET in 64-bit code only, AMD's in all of protected mode. */
+function noSyscall(): bool {
+  return !(efer() & EFER_SCE) || !protectedMode() || (isIntel() && !code64());
+}
+
+/** AMD's processors have no SYSENTER and SYSEXIT in long mode. */
+function noSysenter(): bool {
+  if (isIntel() || !longMode()) return false;
+  raise(UD);
+  return true;
+}
+
 export function sys_syscall(uop: u32): i32 {
-  if (!(efer() & EFER_SCE) || !protectedMode()) {
+  if (noSyscall()) {
     raise(UD);
     return FAULTED;
   }
@@ -47,7 +60,7 @@ export function sys_syscall(uop: u32): i32 {
 }
 
 export function sys_sysret(uop: u32): i32 {
-  if (!(efer() & EFER_SCE) || !protectedMode()) {
+  if (noSyscall()) {
     raise(UD);
     return FAULTED;
   }
@@ -74,6 +87,7 @@ export function sys_sysret(uop: u32): i32 {
 }
 
 export function sys_sysenter(uop: u32): i32 {
+  if (noSysenter()) return FAULTED;
   const selector = load<u32>(SYSENTER_CS) & 0xfffc;
   if (!protectedMode() || selector == 0) {
     raiseGeneralProtection();
@@ -90,6 +104,7 @@ export function sys_sysenter(uop: u32): i32 {
 }
 
 export function sys_sysexit(uop: u32): i32 {
+  if (noSysenter()) return FAULTED;
   const selector = load<u32>(SYSENTER_CS) & 0xfffc;
   if (!protectedMode() || selector == 0 || cpl() != 0) {
     raiseGeneralProtection();

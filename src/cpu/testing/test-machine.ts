@@ -87,6 +87,7 @@ export class TestMachine {
         cpus: options.cpus ?? 1,
         model: options.model ?? 'max',
         trackWriters: options.trackWriters ?? false,
+        ...(options.seed === undefined ? {} : { seed: options.seed }),
         ...(options.unknownMsrs === undefined ? {} : { unknownMsrs: options.unknownMsrs }),
       },
       {
