@@ -102,7 +102,7 @@ describe('flags that are not honoured are named and refused with exit 2', () => 
     [['-accel', 'kvm'], '-accel kvm: dmascope emulates every instruction itself'],
     [['-smp', '4'], '-smp 4: more than one processor is not supported yet'],
     [['-cpu', 'host'], '-cpu host: the CPU model "host" is not supported'],
-    [['-cpu', 'qemu64,+x2apic'], 'the CPU feature "x2apic" is not implemented'],
+    [['-cpu', 'qemu64,+la57'], 'the CPU feature "la57" is not implemented'],
     [['-cpu', 'Nehalen'], 'the CPU model "Nehalen" is not supported (did you mean "Nehalem"?)'],
     [['-cpu', 'qemu64,+rdrnd'], 'there is no CPU feature "rdrnd" (did you mean "rdrand"?)'],
     [['-cpu', 'qemu64,nx=maybe'], '"nx=maybe" is no value for that property'],
