@@ -41,6 +41,14 @@ export const KNOWN_DIFFERENCES: readonly KnownDifference[] = [
     mask: 1n,
   },
   {
+    id: 'tss-busy',
+    reason:
+      'LTR marks the TSS busy, in the descriptor and in TR (Vol. 3C 26.3.1.2 wants a busy type there). QEMU marks the descriptor only.',
+    registers: ['tr.attributes'],
+    after: ['ltr'],
+    mask: 2n,
+  },
+  {
     id: 'svm',
     reason: 'QEMU offers SVM in its models, which our processor does not have: CPUID 0x80000001 ECX bit 2.',
     registers: ['rcx'],

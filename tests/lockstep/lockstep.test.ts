@@ -174,6 +174,7 @@ describe.skipIf(qemuMissing)('a run', () => {
     expect(result.ending).toEqual({ kind: 'done' });
     expect(result.steps).toBeGreaterThanOrEqual(1000);
     expect(result.memoryComparisons).toBeGreaterThanOrEqual(2);
+    expect(result.places).toBeGreaterThan(10);
     expect(text).toContain('fault: equal for');
   });
 

@@ -62,6 +62,8 @@ export interface LockstepResult {
   readonly ending: Ending;
   /** Instructions compared. */
   readonly steps: number;
+  /** How many different addresses they stood at. */
+  readonly places: number;
   readonly history: History;
   /** QEMU's registers at the end. */
   readonly dump: RegisterDump | undefined;
@@ -95,6 +97,7 @@ export class Lockstep {
   #waitingForStart = false;
   #passed = 0;
   #steps = 0;
+  readonly #places = new Set<bigint>();
   #nextMemory: number;
   #memoryComparisons = 0;
   #dump: RegisterDump | undefined;
@@ -129,7 +132,7 @@ export class Lockstep {
       this.#stream.feed(bytes);
       if (this.#ending !== undefined || this.#stopWanted()) this.#wake?.();
     });
-    if (this.#options.adoptStart) await this.#start();
+    if (this.#options.adoptStart && this.#options.from === 0) await this.#start();
     await this.#qemu.logInstructions();
     while (this.#ending === undefined) {
       gdb.resume();
@@ -148,6 +151,7 @@ export class Lockstep {
     return {
       ending: this.#ending,
       steps: this.#steps,
+      places: this.#places.size,
       history: this.#history,
       dump: this.#dump,
       adopted: this.#adopted,
@@ -260,6 +264,7 @@ export class Lockstep {
     const selector = processor.core.word(SEGMENTS + SEG_CS * SEGMENT_SIZE + SEGMENT_SELECTOR);
     const bytes = codeBytes(this.#board, ip);
     this.#history.push({ step: this.#steps, selector, ip, bits, bytes });
+    this.#places.add(ip);
     const stored = this.#stringDestination(bytes, bits);
     const { traffic, deviceStores } = this.#board;
     this.#board.clearTraffic();

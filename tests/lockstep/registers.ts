@@ -17,6 +17,7 @@ import {
   RIP,
   SEG_CS,
   SEG_SS,
+  SEG_TR,
   SEGMENT_ATTRIBUTES,
   SEGMENT_BASE,
   SEGMENT_LIMIT,
@@ -229,6 +230,7 @@ export class Registers {
     else if (name === 'rflags') this.#core.exports.setFlags(Number(theirs));
     else if (name === 'cs.attributes') this.#setAttributes(SEG_CS, theirs);
     else if (name === 'ss.attributes') this.#setAttributes(SEG_SS, theirs);
+    else if (name === 'tr.attributes') this.#setAttributes(SEG_TR, theirs);
     else if (name === 'fcw') this.#core.setWord(X87_CONTROL, Number(theirs));
     else if (name === 'ftw') this.#core.setWord(X87_TAG, Number(theirs));
     else throw new Error(`${name} is not taken over`);

@@ -110,10 +110,10 @@ export function failed({ ending }: LockstepResult): boolean {
 
 /** Lines for a person; the caller prints them. */
 export function reportLines(guest: string, result: LockstepResult, registers: Registers): string[] {
-  const { ending, steps, history, dump, adopted, memoryComparisons } = result;
+  const { ending, steps, places, history, dump, adopted, memoryComparisons } = result;
   const taken = [...adopted].sort((a, b) => b[1] - a[1]).map(([what, count]) => `${what} ${count}`);
   const lines = [
-    `${guest}: ${failed(result) ? 'DIFFERENT after' : 'equal for'} ${steps} instructions, RAM compared ${memoryComparisons} times`,
+    `${guest}: ${failed(result) ? 'DIFFERENT after' : 'equal for'} ${steps} instructions at ${places} addresses, RAM compared ${memoryComparisons} times`,
     `  taken over from QEMU: ${taken.join(', ') || 'nothing'}`,
   ];
   if (!failed(result)) return [...lines, ...endingLines(ending, registers, dump).map((line) => `  ${line}`)];
