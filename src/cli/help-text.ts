@@ -32,6 +32,7 @@ Machine:
   --controller NAME       qemu-xhci (default), nec-usb-xhci or none
   --usb NAME              a device on it: kbd (default) or none; may be repeated
   --cpu MODEL             qemu64 (default) or max
+  --smp N                 processors, 1 to 64 (default 1), or as QEMU's -smp
   --personality NAME      how the hardware behaves (default spec); dmascope help personalities
 Kernel:
   --append TEXT           kernel command line

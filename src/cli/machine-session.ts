@@ -16,6 +16,7 @@ export function openMachine(spec: SessionSpec, ports: SessionPorts): OpenedSessi
   const machine = createQ35({
     ramBytes: spec.ramBytes,
     ...(spec.maxRamBelow4g === undefined ? {} : { maxRamBelow4g: spec.maxRamBelow4g }),
+    ...(spec.processors === undefined ? {} : { processors: spec.processors }),
     cpuModel: spec.cpuModel,
     personality: spec.personality,
     devices: spec.devices,

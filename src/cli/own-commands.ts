@@ -36,6 +36,7 @@ const runCommand = buildCommand<RunFlags, [string], Context>({
       usb: { kind: 'enum', values: USB_DEVICES, variadic: true, optional: true, brief: 'USB device' },
       personality: { kind: 'parsed', parse: text, default: 'spec', brief: 'How the hardware behaves' },
       cpu: { kind: 'parsed', parse: text, default: 'qemu64', brief: 'CPU model' },
+      smp: { kind: 'parsed', parse: text, default: '1', brief: 'Processors' },
       append: { kind: 'parsed', parse: text, optional: true, brief: 'Kernel command line' },
       initrd: { kind: 'parsed', parse: text, optional: true, brief: 'Module or initial RAM disk' },
       symbols: { kind: 'parsed', parse: text, optional: true, brief: 'Symbols from another file' },

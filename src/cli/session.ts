@@ -1,5 +1,6 @@
 /** The machine with its diagnosis, as the commands see it: the one place where the emulator is plugged into the CLI. */
 import type { TraceBus } from '../base/trace.ts';
+import type { ProcessorTopology } from '../cpu/topology.ts';
 import type { RegisterView } from '../cpu/types.ts';
 import type { DeviceOption } from '../machine/boards/q35-options.ts';
 import type { Outcome } from '../machine/outcome.ts';
@@ -15,6 +16,8 @@ export interface SessionSpec {
   readonly ramBytes: number;
   /** Bytes of RAM below 4 GiB at most; the rest stands above. `undefined`: the board's own split. */
   readonly maxRamBelow4g?: number | undefined;
+  /** Processors and their packages. `undefined`: one. */
+  readonly processors?: ProcessorTopology | undefined;
   /** `qemu64` or `max`. */
   readonly cpuModel: string;
   readonly personality: string;

@@ -1,6 +1,7 @@
 /** CPUID's answers from a model (Intel SDM Vol. 2, CPUID; AMD APM Vol. 3 appendix E). */
 import type { CpuidModel } from './cpuid-models.ts';
 import { AMD_ALIASES, FEATURE_WORDS, featureWords, knownFeature } from './isa/features.ts';
+import { apicIdShifts, type ProcessorTopology } from './topology.ts';
 import { XSAVE_COMPONENTS, xsaveAreaBytes } from './xsave-components.ts';
 
 /** One answer. A leaf without `subleaf` answers every ECX. */
@@ -69,14 +70,15 @@ const INTEL_CACHES = [
   { type: 3, level: 3, ways: 16, sets: 16384, shared: true, edx: 6 },
 ] as const;
 
-function intelCacheLeaves(cpus: number): CpuidEntry[] {
-  const cores = 2 ** Math.ceil(Math.log2(cpus));
+function intelCacheLeaves(topology: ProcessorTopology): CpuidEntry[] {
+  const { cores, threads } = topology;
+  const ids = 2 ** apicIdShifts(topology).package;
   const caches = INTEL_CACHES.map(({ type, level, ways, sets, shared, edx }, subleaf) =>
     entry(
       4,
       {
         // Bit 8: self-initialising. Bits 25-14: who shares it; bits 31-26: cores of the package, both less one.
-        eax: type + level * 32 + 0x100 + ((shared ? cores : 1) - 1) * 2 ** 14 + (cpus - 1) * 2 ** 26,
+        eax: type + level * 32 + 0x100 + ((shared ? ids : threads) - 1) * 2 ** 14 + (cores - 1) * 2 ** 26,
         ebx: (ways - 1) * 2 ** 22 + 63,
         ecx: sets - 1,
         edx,
@@ -88,10 +90,15 @@ function intelCacheLeaves(cpus: number): CpuidEntry[] {
 }
 
 /** Leaf 0xb: level number in ECX 7-0, its kind (1 thread, 2 core) in ECX 15-8; the core fills in EDX, the processor. */
-function topologyLeaves(cpus: number): CpuidEntry[] {
-  const shift = Math.ceil(Math.log2(cpus));
+function topologyLeaves(topology: ProcessorTopology): CpuidEntry[] {
+  const { cores, threads } = topology;
+  const shifts = apicIdShifts(topology);
   const beyond = [2, 3].map((level) => entry(0xb, { ecx: level }, level));
-  return [entry(0xb, { ebx: 1, ecx: 0x100 }, 0), entry(0xb, { eax: shift, ebx: cpus, ecx: 0x201 }, 1), ...beyond];
+  return [
+    entry(0xb, { eax: shifts.core, ebx: threads, ecx: 0x100 }, 0),
+    entry(0xb, { eax: shifts.package, ebx: cores * threads, ecx: 0x201 }, 1),
+    ...beyond,
+  ];
 }
 
 /** Leaf 0xd. What depends on XCR0 (EBX of subleaves 0 and 1) the core fills in. */
@@ -107,9 +114,11 @@ function xsaveLeaves(model: CpuidModel, featuresEax: number): CpuidEntry[] {
   ];
 }
 
-/** The table of a model with `cpus` processors in one package. Leaves that are not listed read 0. */
-export function cpuidEntries(model: CpuidModel, cpus: number): readonly CpuidEntry[] {
-  const multi = cpus > 1;
+/** The table of a model in packages of that shape. Leaves that are not listed read 0. */
+export function cpuidEntries(model: CpuidModel, topology: ProcessorTopology): readonly CpuidEntry[] {
+  // Of a package: what leaf 1 and 0x80000008 count.
+  const logical = topology.cores * topology.threads;
+  const multi = logical > 1;
   const words = modelFeatureWords(model);
   const word = (leaf: number, register: string, subleaf?: number) =>
     words[FEATURE_WORDS.findIndex((w) => w.leaf === leaf && w.register === register && w.subleaf === subleaf)] ?? 0;
@@ -120,17 +129,17 @@ export function cpuidEntries(model: CpuidModel, cpus: number): readonly CpuidEnt
     vendorLeaf(0, model.level, model.vendor),
     entry(1, {
       eax: signature,
-      ebx: CLFLUSH_LINE + (multi ? cpus * 0x1_0000 : 0),
+      ebx: CLFLUSH_LINE + (multi ? logical * 0x1_0000 : 0),
       ecx: word(1, 'ecx'),
-      // HTT: EBX 23-16 holds the number of processors.
+      // HTT: EBX 23-16 holds the number of processors of the package.
       edx: (leaf1Edx | (multi ? 1 << 28 : 0)) >>> 0,
     }),
-    ...(model.intelCaches ? intelCacheLeaves(cpus) : []),
+    ...(model.intelCaches ? intelCacheLeaves(topology) : []),
     // MONITOR: extensions are enumerated, break on interrupt.
     entry(5, { ecx: 3 }),
     entry(6, { eax: word(6, 'eax') }),
     entry(7, { ebx: word(7, 'ebx', 0), ecx: word(7, 'ecx', 0), edx: word(7, 'edx', 0) }, 0),
-    ...topologyLeaves(cpus),
+    ...topologyLeaves(topology),
     ...xsaveLeaves(model, word(0xd, 'eax', 1)),
     hypervisorLeaf('TCGTCGTCGTCG'),
     vendorLeaf(0x8000_0000, model.extendedLevel, model.vendor),
@@ -147,7 +156,7 @@ export function cpuidEntries(model: CpuidModel, cpus: number): readonly CpuidEnt
     entry(0x8000_0008, {
       eax: 0x3000 + model.physicalBits,
       ebx: word(0x8000_0008, 'ebx'),
-      ecx: multi ? cpus - 1 : 0,
+      ecx: multi ? logical - 1 : 0,
     }),
   ];
 }

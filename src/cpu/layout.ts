@@ -238,8 +238,10 @@ export const VENDOR_AMD = 1;
 export const VENDOR_INTEL = 2;
 /** CPUID leaf 1 EAX, and DX after RESET (u32). */
 export const SIGNATURE = CONTROL + 0x344;
+/** APIC id of each processor (u8 each, CPUS_MAX of them). */
+export const APIC_IDS = CONTROL + 0x380;
 /** First byte for the run loop's core-wide fields (budget, counters, block in progress ...). */
-export const CONTROL_FREE = CONTROL + 0x380;
+export const CONTROL_FREE = CONTROL + 0x3c0;
 
 /** Sorted by address: {u64 start, u64 size in bytes, u32 backing, u32 writable, u64 spare}. */
 export const DIRECT_RANGES = 0x4000;

@@ -52,6 +52,7 @@ import { walkPageTables } from './page-walk.ts';
 import { pagingControls } from './paging-controls.ts';
 import { ProcessorState } from './processor-state.ts';
 import { readRegisters, writeRegister } from './register-view.ts';
+import { coresOfOnePackage } from './topology.ts';
 import type {
   BootGdt,
   DirectRange,
@@ -110,7 +111,7 @@ export class Processor implements ProcessorLike {
     this.#tripleFault = ports.trace.channel('cpu.triple-fault');
     this.#unimplementedEvent = ports.trace.channel('cpu.unimplemented');
     this.#host.random = randomStart(options.seed ?? 1);
-    installModel(this.core, options.model, options.cpus);
+    installModel(this.core, options.model, options.topology ?? coresOfOnePackage(options.cpus));
     this.core.setWord(UNKNOWN_MSR_FAULTS, options.unknownMsrs === 'zero' ? 0 : 1);
     this.core.exports.initialise();
   }

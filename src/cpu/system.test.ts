@@ -5,6 +5,7 @@ import { type Assembler, R8, R15, RAX, RBX, RCX } from './testing/assembler.ts';
 import { frameBelow } from './testing/frames.ts';
 import { enterUser, faulted, ran, wrmsr } from './testing/programs.ts';
 import { AT, LongModeMachine, SELECTOR } from './testing/test-machine.ts';
+import { coresOfOnePackage } from './topology.ts';
 
 describe('CPUID', () => {
   const cpuid = (model: string, leaf: number, subleaf = 0) => {
@@ -32,7 +33,7 @@ describe('CPUID', () => {
 
   it('shows OSXSAVE only as CR4 has it, and several processors when there are', () => {
     const model = cpuidModel('qemu64', [])!;
-    const leaf1 = cpuidEntries(model, 4).find((entry) => entry.leaf === 1)!;
+    const leaf1 = cpuidEntries(model, coresOfOnePackage(4)).find((entry) => entry.leaf === 1)!;
     expect(leaf1.ebx).toBe(0x0004_0800);
     expect(leaf1.edx & (1 << 28)).not.toBe(0);
   });

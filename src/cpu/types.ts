@@ -2,6 +2,7 @@
 import type { Gpa, Gva } from '../base/address.ts';
 import type { VirtualClock } from '../base/clock.ts';
 import type { TraceBus } from '../base/trace.ts';
+import type { ProcessorTopology } from './topology.ts';
 
 /** Why {@link ProcessorLike.run} came back. */
 export type ExitReason =
@@ -95,6 +96,8 @@ export interface ProcessorOptions {
   /** Bytes of guest RAM and ROM that {@link ProcessorLike.allocate} must be able to hand out. */
   readonly memoryBytes: number;
   readonly cpus: number;
+  /** How packages hold them. Default: as many cores of one package. */
+  readonly topology?: ProcessorTopology;
   /** CPUID model in QEMU's `-cpu` syntax: `qemu64`, `max`, `Nehalem`, `qemu64,+rdrand,-nx` (`cpu-option.ts`). */
   readonly model: string;
   /** Keep, per 8 bytes of RAM, who stored there last. */

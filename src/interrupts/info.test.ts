@@ -6,7 +6,7 @@ import { InterruptController } from './interrupt-controller.ts';
 
 function build(): InterruptController {
   const lines = { setInterruptLine: () => {}, raiseNmi: () => {} };
-  return new InterruptController({ cpus: 1, clock: new VirtualClock(), trace: new TraceBus(), lines });
+  return new InterruptController({ apicIds: [0], clock: new VirtualClock(), trace: new TraceBus(), lines });
 }
 
 it('prints the reset state of a local APIC as QEMU 7.2 does', () => {

@@ -30,7 +30,8 @@ export interface ProcessorLines {
 }
 
 export interface InterruptControllerOptions {
-  readonly cpus: number;
+  /** APIC ids by processor number; as many as there are processors. */
+  readonly apicIds: readonly number[];
   readonly clock: VirtualClock;
   readonly trace: TraceBus;
   readonly lines: ProcessorLines;
@@ -68,15 +69,16 @@ export class InterruptController implements InterruptAcknowledge {
   readonly #acknowledged: TraceChannel<'interrupts.acknowledged'>;
 
   constructor(options: InterruptControllerOptions) {
-    const { cpus, clock, trace, lines, tickNanoseconds, timeOfTsc } = options;
+    const { apicIds, clock, trace, lines, tickNanoseconds, timeOfTsc } = options;
     this.#options = options;
     this.#acknowledged = trace.channel('interrupts.acknowledged');
     this.apicBus = new ApicBus(trace);
     this.pic = new PicPair((asserted) => this.#picChanged(asserted), options.edgesStayLatched);
     this.ioApic = new IoApic(this.apicBus, trace);
-    this.apics = Array.from({ length: cpus }, (_, cpu) => {
+    this.apics = apicIds.map((id, cpu) => {
       const apic = new LocalApic({
         cpu,
+        id,
         bus: this.apicBus,
         clock,
         acknowledgePic: () => this.pic.acknowledge(),

@@ -31,7 +31,7 @@ const ROWS: ReadonlyMap<number, Row> = new Map<number, Row>([
   [
     APIC.ID,
     {
-      read: (apic) => (apic.mode === 'x2apic' ? apic.cpu : (apic.registers.id << 24) >>> 0),
+      read: (apic) => (apic.mode === 'x2apic' ? apic.initialId : (apic.registers.id << 24) >>> 0),
       write: (apic, value) => {
         apic.registers.id = value >>> 24;
       },

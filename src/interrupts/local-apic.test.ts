@@ -36,7 +36,7 @@ beforeEach(() => {
   calls = [];
   cpu = 0;
   controller = new InterruptController({
-    cpus: 2,
+    apicIds: [0, 1],
     clock,
     trace,
     currentCpu: () => cpu,

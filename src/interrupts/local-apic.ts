@@ -35,8 +35,9 @@ export interface LocalApicHooks {
 }
 
 export interface LocalApicOptions {
-  /** CPU number; also the initial APIC id. */
   readonly cpu: number;
+  /** The APIC id after RESET, 0-255. */
+  readonly id: number;
   readonly bus: ApicBus;
   readonly clock: VirtualClock;
   readonly hooks: LocalApicHooks;
@@ -50,6 +51,8 @@ export class LocalApic implements ApicTarget, StateSource {
   readonly version = 2;
   readonly name: string;
   readonly cpu: number;
+  /** The id after RESET, which an x2APIC keeps. */
+  readonly initialId: number;
   readonly irr = new VectorSet();
   readonly isr = new VectorSet();
   readonly tmr = new VectorSet();
@@ -65,8 +68,9 @@ export class LocalApic implements ApicTarget, StateSource {
 
   constructor(options: LocalApicOptions) {
     this.cpu = options.cpu;
+    this.initialId = options.id;
     this.name = `apic${options.cpu}`;
-    this.registers = resetRegisters(options.cpu);
+    this.registers = resetRegisters(options.id);
     this.#bus = options.bus;
     this.#hooks = options.hooks;
     this.#acknowledgePic = options.acknowledgePic;
@@ -116,7 +120,7 @@ export class LocalApic implements ApicTarget, StateSource {
     this.#mode = mode;
     if (mode === 'x2apic') {
       // The id is fixed from here on, and the logical id follows from it (10.12.10.2).
-      this.registers.id = this.cpu;
+      this.registers.id = this.initialId;
       this.registers.icrHigh = 0;
     }
     this.update();
@@ -126,7 +130,7 @@ export class LocalApic implements ApicTarget, StateSource {
   /** LDR as it reads: in x2APIC mode the cluster in bits 31-16, one bit for the APIC in 15-0 (10.12.10.2). */
   get logicalId(): number {
     if (this.#mode !== 'x2apic') return this.registers.ldr;
-    return (((this.cpu >> 4) << 16) | (1 << (this.cpu & 15))) >>> 0;
+    return (((this.initialId >> 4) << 16) | (1 << (this.initialId & 15))) >>> 0;
   }
 
   /** Task priority, 0-255; CR8 is its upper half (10.8.6.1). */
@@ -254,7 +258,7 @@ export class LocalApic implements ApicTarget, StateSource {
 
   /** State after power-up or reset (10.4.7.1), or after INIT, which keeps the id and the mode (10.4.7.3, 10.12.5.1). */
   reset(isInit = false): void {
-    Object.assign(this.registers, resetRegisters(isInit ? this.registers.id : this.cpu));
+    Object.assign(this.registers, resetRegisters(isInit ? this.registers.id : this.initialId));
     for (const set of [this.irr, this.isr, this.tmr]) set.clear();
     if (!isInit) this.#mode = 'xapic';
     this.timer.reset();
@@ -349,7 +353,7 @@ export class LocalApic implements ApicTarget, StateSource {
     const message: ApicMessage = {
       source: 'ipi',
       wide: true,
-      destination: this.cpu,
+      destination: this.initialId,
       logical: false,
       deliveryMode: DELIVERY.fixed,
       vector,

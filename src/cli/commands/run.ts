@@ -6,6 +6,7 @@ import { cpuOptionMessage } from '../cpu-option-message.ts';
 import { execute, ownExitCode, readInput } from '../execution.ts';
 import type { Host } from '../host.ts';
 import { checkedPersonality } from '../qemu/own-options.ts';
+import { parseProcessors } from '../qemu/processors.ts';
 import { checkedRam, checkedRamBelow4g, parseSize } from '../quantities.ts';
 import type { Services } from '../session.ts';
 import { readSymbolsOption } from '../symbols-option.ts';
@@ -23,6 +24,7 @@ export interface RunFlags {
   readonly usb: readonly (typeof USB_DEVICES)[number][] | undefined;
   readonly personality: string;
   readonly cpu: string;
+  readonly smp: string;
   readonly append: string | undefined;
   readonly initrd: string | undefined;
   readonly symbols: string | undefined;
@@ -55,6 +57,7 @@ export async function runImage(host: Host, services: Services, flags: RunFlags, 
       symbols: readSymbolsOption(host, flags.symbols),
       ramBytes: checkedRam(parseSize(flags.ram, 2 ** 20), flags.ram),
       maxRamBelow4g: ramBelow4g(flags.maxRamBelow4g),
+      processors: parseProcessors(flags.smp),
       cpuModel: flags.cpu,
       personality,
       devices: devicesOf(flags),

@@ -36,6 +36,7 @@ export async function runQemuForm(host: Host, services: Services, args: readonly
       symbols: readSymbolsOption(host, configuration.symbols),
       ramBytes: configuration.ramBytes,
       maxRamBelow4g: configuration.maxRamBelow4g,
+      processors: configuration.processors,
       cpuModel: configuration.cpuModel,
       personality: configuration.personality,
       devices: configuration.devices,

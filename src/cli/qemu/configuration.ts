@@ -1,4 +1,5 @@
 /** What a QEMU command line asks for, in dmascope's terms. */
+import type { ProcessorTopology } from '../../cpu/topology.ts';
 import type { DeviceOption } from '../../machine/boards/q35-options.ts';
 
 /** Where a character device's bytes go. */
@@ -14,6 +15,8 @@ export interface QemuConfiguration {
   ramBytes: number;
   /** `-M max-ram-below-4g=`, bytes. */
   maxRamBelow4g: number | undefined;
+  /** `-smp`; `undefined`: one. */
+  processors: ProcessorTopology | undefined;
   cpuModel: string;
   /** The machine was named; QEMU's own default would be another board. */
   machineNamed: boolean;
@@ -45,6 +48,7 @@ export function defaultConfiguration(): QemuConfiguration {
     initrd: undefined,
     ramBytes: 128 * 2 ** 20,
     maxRamBelow4g: undefined,
+    processors: undefined,
     cpuModel: 'qemu64',
     machineNamed: false,
     devices: [],

@@ -13,6 +13,7 @@ import type { CharacterTarget, QemuConfiguration } from './configuration.ts';
 import { parseDevice } from './devices.ts';
 import { parseOptionList } from './option-list.ts';
 import { readOwnOptions } from './own-options.ts';
+import { parseProcessors } from './processors.ts';
 
 /** What reading an option may say besides changing the configuration. */
 export interface OptionContext {
@@ -159,12 +160,13 @@ export const QEMU_OPTIONS: Readonly<Record<string, QemuOption>> = {
   m: { argument: true, help: 'RAM, in MiB or with a letter (default 128M)', apply: readMemory },
   cpu: { argument: true, help: 'CPU model', apply: readCpu },
   accel: only('accel', ['tcg', 'tcg,thread=single'], 'tcg', 'dmascope emulates every instruction itself'),
-  smp: only(
-    'smp',
-    ['1', 'cpus=1', '1,sockets=1,cores=1,threads=1'],
-    '1',
-    'more than one processor is not supported yet',
-  ),
+  smp: {
+    argument: true,
+    help: 'processors: N, or cpus=N,sockets=N,cores=N,threads=N',
+    apply: ({ configuration }, argument) => {
+      configuration.processors = parseProcessors(argument);
+    },
+  },
   device: {
     argument: true,
     help: 'a device with its properties',

@@ -3,7 +3,7 @@
 import { halt, softwareInterrupt } from './exceptions';
 import { readFlags, writeFlags } from './flags';
 import {
-  CONTINUE_AT_RIP, CPUID_COUNT, CPUID_ENTRY_SIZE, CPUID_TABLE, CPU_INDEX, EFLAGS, FAULTED,
+  APIC_IDS, CONTINUE_AT_RIP, CPUID_COUNT, CPUID_ENTRY_SIZE, CPUID_TABLE, CPU_INDEX, EFLAGS, FAULTED,
   FEATURES_1_ECX, FEATURES_7_EBX, INTERRUPT_SHADOW, NEXT, RAX, RBX, RCX, RDX, RIP, SCRATCH_RMW, SEG_TR, TLB_SUPERVISOR,
   UOP_IMM,
 } from './generated/layout';
@@ -162,6 +162,11 @@ function effectiveLeaf(leaf: u32): u32 {
   return load<u32>(leafEntry(0, 0), 8);
 }
 
+/** Of the active processor; at most 8 bits. */
+function apicId(): u32 {
+  return load<u8>(APIC_IDS + load<u32>(CPU_INDEX));
+}
+
 export function sys_cpuid(uop: u32): i32 {
   const leaf = effectiveLeaf(load<u32>(RAX));
   const entry = leafEntry(leaf, load<u32>(RCX));
@@ -176,10 +181,10 @@ export function sys_cpuid(uop: u32): i32 {
     edx = load<u32>(entry, 20);
   }
   if (leaf == 1) {
-    ebx |= load<u32>(CPU_INDEX) << 24;
+    ebx |= apicId() << 24;
     if (cr4() & CR4_OSXSAVE) ecx |= 1 << 27;
   } else if (leaf == 0xb) {
-    edx = load<u32>(CPU_INDEX);
+    edx = apicId();
   } else if (leaf == 0xd && eax != 0) {
     // Sizes of what is enabled now: the standard form, and the compacted one if there is one.
     const subleaf = load<u32>(RCX);

@@ -1,5 +1,6 @@
 /** What a q35 board is built from. */
 import type { TraceBus } from '../../base/trace.ts';
+import type { ProcessorTopology } from '../../cpu/topology.ts';
 
 /** A device given on the command line. Addresses are assigned in order of the list unless given. */
 export type DeviceOption =
@@ -23,15 +24,6 @@ export interface HandOver {
   readonly resourcesAssigned: boolean;
   /** Bus Master Enable set on USB controllers, as SeaBIOS leaves it because its own driver ran. */
   readonly usbBusMaster: boolean;
-}
-
-/** Processors as `-smp` counts them: sockets * cores * threads. */
-export interface ProcessorTopology {
-  readonly cpus: number;
-  readonly sockets: number;
-  /** Cores of a socket, threads of a core. */
-  readonly cores: number;
-  readonly threads: number;
 }
 
 export interface Q35Options {

@@ -9,6 +9,7 @@ import { VirtualClock } from '../../base/clock.ts';
 import { StateRegistry } from '../../base/state.ts';
 import { CPUS_MAX, FEATURES_1_ECX } from '../../cpu/layout.ts';
 import { Processor } from '../../cpu/processor.ts';
+import { apicIds, coresOfOnePackage } from '../../cpu/topology.ts';
 import type { InterruptAcknowledge } from '../../cpu/types.ts';
 import type { ApicFeatures } from '../../interrupts/apic-msrs.ts';
 import { InterruptController, type ProcessorLines } from '../../interrupts/interrupt-controller.ts';
@@ -43,7 +44,8 @@ const RAM_MAX = 3584 * MIB;
 const RAM_TRACKED_MAX = 2304 * MIB;
 
 export function createQ35(options: Q35Options): Machine | BoardError {
-  const cpus = options.processors?.cpus ?? 1;
+  const topology = options.processors ?? coresOfOnePackage(1);
+  const { cpus } = topology;
   const error = checkRam(options) ?? checkProcessors(cpus);
   if (error !== undefined) return error;
   const { trace } = options;
@@ -69,6 +71,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     {
       memoryBytes: options.ramBytes,
       cpus,
+      topology,
       model: options.cpuModel,
       trackWriters: options.trackWriters,
       // KVM and silicon raise #GP for a model-specific register that does not exist; QEMU's TCG answers zero.
@@ -98,7 +101,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     },
   );
   const interrupts = new InterruptController({
-    cpus,
+    apicIds: apicIds(topology),
     clock,
     trace,
     features: apicFeatures(processor),
