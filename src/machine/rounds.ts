@@ -47,6 +47,11 @@ export class Rounds {
     return Math.max(this.time, this.#seen);
   }
 
+  /** How far the machine has come: instructions; where several may wait for each other without many of them, time. */
+  get progress(): number {
+    return this.#local.length > 1 ? this.time : this.#processor.instructions;
+  }
+
   /** Until when the active processor's turn lasts. */
   get turnEnd(): Nanoseconds {
     return this.#end;

@@ -160,13 +160,13 @@ export class RunLoop {
 
   /** Between rounds: looks whether the guest can ever get any further. Returns the instructions until the next look. */
   #lookForSpin(): number {
-    const { processor, stuck } = this.#ports;
-    if (processor.instructions >= stuck.nextLook) {
+    const { stuck } = this.#ports;
+    if (this.#rounds.progress >= stuck.nextLook) {
       this.#executing = true;
       this.#spinning = stuck.look(this.#rounds);
       this.#executing = false;
     }
-    return Math.max(1, stuck.nextLook - processor.instructions);
+    return Math.max(1, stuck.nextLook - this.#rounds.progress);
   }
 
   #idle(kind: 'spin' | 'halted'): Outcome {

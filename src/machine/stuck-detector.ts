@@ -42,7 +42,7 @@ export class StuckDetector implements StateSource {
     this.#watches = Array.from({ length: ports.processor.cpus }, () => new LoopWatch(ports));
   }
 
-  /** Absolute instruction count at which {@link look} wants to be called next. */
+  /** The {@link Rounds.progress} at which {@link look} wants to be called next. */
   get nextLook(): number {
     return this.#nextLook;
   }
@@ -62,8 +62,7 @@ export class StuckDetector implements StateSource {
       rounds.leaveTurn();
     }
     // A suspicion is confirmed soon; an innocent guest is left alone for longer and longer.
-    const { instructions } = this.#ports.processor;
-    this.#nextLook = instructions + (confirmed > 0 ? LOOK_INTERVAL_FIRST : this.#interval);
+    this.#nextLook = rounds.progress + (confirmed > 0 ? LOOK_INTERVAL_FIRST : this.#interval);
     return confirmed >= CONFIRMATIONS;
   }
 
