@@ -9,7 +9,7 @@ import { loadedBoard, type TestBoard, tinyKernel } from './testing/tiny-kernel.t
 const LIMIT: RunLimits = { maxInstructions: 20_000_000 };
 const image = new Uint8Array(readFileSync('guests/built/smp.elf'));
 
-function board(cpus: number, kernel = image): TestBoard {
+function board(cpus: number, kernel: Uint8Array = image): TestBoard {
   return loadedBoard(kernel, { processors: coresOfOnePackage(cpus), cpuModel: 'max' });
 }
 

@@ -32,13 +32,11 @@ export interface StuckDetectorPorts {
 export class StuckDetector implements StateSource {
   readonly name = 'stuck-detector';
   readonly version = 1;
-  readonly #ports: StuckDetectorPorts;
   readonly #watches: readonly LoopWatch[];
   #nextLook = LOOK_INTERVAL_FIRST;
   #interval = LOOK_INTERVAL_FIRST;
 
   constructor(ports: StuckDetectorPorts) {
-    this.#ports = ports;
     this.#watches = Array.from({ length: ports.processor.cpus }, () => new LoopWatch(ports));
   }
 
