@@ -105,7 +105,7 @@ export function cpuPages(): { readonly path: string; readonly text: string }[] {
     '',
     ...refused(),
     '',
-    'Other VEX encodings (AVX and later) and EVEX raise #UD: CPUID does not offer them.',
+    'Other VEX encodings (FMA, F16C) and EVEX (AVX-512) raise #UD: CPUID does not offer them.',
     '',
   ];
   return [{ path: 'docs/instructions.md', text: lines.join('\n') }];

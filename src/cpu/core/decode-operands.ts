@@ -4,7 +4,7 @@ import {
   EA_ADDRESS_SHIFT, EA_COMPLEX, EA_STACK, FORM_256, FORM_IMMEDIATE, FORM_LOAD, FORM_LOCK, FORM_MEMORY, FORM_REP,
   FORM_REPNE, GPR, GPR_ZERO, MODE, MODE_CODE_SIZE_MASK, OPERAND_A, OPERAND_ACCUMULATOR, OPERAND_B, OPERAND_E,
   OPERAND_E8, OPERAND_G, OPERAND_G8, OPERAND_H, OPERAND_I16, OPERAND_I8, OPERAND_I8S, OPERAND_IV, OPERAND_IZ,
-  OPERAND_J8, OPERAND_JZ, OPERAND_NONE, OPERAND_O, OPERAND_ONE, OPERAND_REGISTER_NUMBER, OPERAND_V, OPERAND_W,
+  OPERAND_J8, OPERAND_JZ, OPERAND_NONE, OPERAND_O, OPERAND_ONE, OPERAND_REGISTER_NUMBER, OPERAND_T, OPERAND_V, OPERAND_W,
   OPERAND_Z, OPERAND_Z8, ROW_OPERANDS, ROW_OPTIONS, ROW_OPTION_D64, ROW_OPTION_F64, ROW_SIZING, ROW_SUB, SEG_DS,
   SEG_FS, SEG_SS, SIZE_BYTE, SIZE_NATIVE, SIZE_WORD, SIZE_Y, SIZE_Z, UOP_BASE, UOP_DISP, UOP_DST, UOP_FORM, UOP_IMM,
   UOP_INDEX, UOP_SCALE, UOP_SEGMENT, UOP_SRC, UOP_SUB,
@@ -27,6 +27,9 @@ export let sizeLog: u32 = 0;
 /** 0: 16, 1: 32, 2: 64 bits. */
 let addressLog: u32 = 0;
 let immediates: u32 = 0;
+/** Index and scale of the SIB byte, as an instruction with a vector of indices sees them. */
+let vectorIndex: u32 = 0;
+let vectorScale: u32 = 0;
 
 /** Takes the ModRM byte, if the opcode has one. */
 export function readModrm(present: bool, opcode: u32): void {
@@ -118,6 +121,12 @@ function operand(u: u32, kind: u32, at: u32, opcode: u32): u32 {
     // VEX.vvvv is the destination of a few instructions, and otherwise one of two sources.
     case OPERAND_B: store<u8>(u + (at == UOP_DST ? at : UOP_SUB), <u8>(vexRegister * 8)); return 0;
     case OPERAND_H: store<u8>(u + (at == UOP_DST ? at : UOP_SUB), <u8>(vexRegister << 4)); return 0;
+    case OPERAND_T: {
+      store<u8>(u, NO_REGISTER, UOP_INDEX);
+      store<u8>(u, (load<u8>(u, UOP_SCALE) & ~3) | <u8>vectorScale, UOP_SCALE);
+      store<u8>(u + at, <u8>(vectorIndex << 4));
+      return 0;
+    }
     case OPERAND_I8: return immediate(u, byte());
     case OPERAND_I8S: return immediate(u, <u32>(<i32>(<i8>byte())));
     case OPERAND_I16: return immediate(u, word());
@@ -211,6 +220,8 @@ function memory32(u: u32): void {
   if (rm == 4) {
     const sib = byte();
     const index = ((sib >> 3) & 7) | ((rex & 2) << 2);
+    vectorIndex = index;
+    vectorScale = sib >> 6;
     if (index != 4) {
       store<u8>(u, <u8>(index * 8), UOP_INDEX);
       store<u8>(u, load<u8>(u, UOP_SCALE) | <u8>(sib >> 6), UOP_SCALE);

@@ -15,6 +15,8 @@ const OPERAND_KINDS: readonly (readonly [RegExp, number])[] = [
   [/^STi$/, uop.OPERAND_E],
   [/^ST0$/, uop.OPERAND_IMPLIED],
   [/^AX$/, uop.OPERAND_IMPLIED],
+  [/^T/, uop.OPERAND_T],
+  [/^L/, uop.OPERAND_I8],
   [/^Gb$/, uop.OPERAND_G8],
   [/^G/, uop.OPERAND_G],
   [/^Zb$/, uop.OPERAND_Z8],
@@ -46,7 +48,7 @@ function operandKind(text: string): number {
 export function sizingOf(row: Row): number {
   if (row.operands.some((text) => /^[CD]y$/.test(text))) return uop.SIZE_NATIVE;
   for (const text of row.operands) {
-    if (/^[IVHWUPQNSDJ1]/.test(text) || text === 'CL') continue;
+    if (/^[ILTVHWUPQNSDJ1]/.test(text) || text === 'CL') continue;
     if (/^(AL|.b)$/.test(text)) return uop.SIZE_BYTE;
     if (/^(.y|Mx)$/.test(text)) return uop.SIZE_Y;
     if (/^.w$/.test(text)) return uop.SIZE_WORD;

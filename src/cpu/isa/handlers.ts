@@ -33,6 +33,8 @@ export interface Handler {
   readonly fuses: readonly Condition[];
   /** What a register form does to the flags: nothing, or overwrite all six without reading any. */
   readonly flags: 'kept' | 'overwritten' | undefined;
+  /** Functions among {@link args}: handlers that this one runs. */
+  readonly inner: readonly string[];
   /** The register forms have a variant for when nobody can see the flags they set. */
   readonly quiet: boolean;
 }
@@ -54,6 +56,7 @@ function define(name: string, call: string, from: string, part: Partial<Handler>
     fuses: [],
     flags: undefined,
     quiet: false,
+    inner: [],
     ...part,
   });
 }
@@ -338,10 +341,16 @@ const SYSTEM_MODULES = new Map(
   Object.entries(SYSTEM_MODULE_LISTS).flatMap(([from, names]) => names.split(' ').map((name) => [`sys_${name}`, from])),
 );
 
-/** The handler of that name; `sys_` handlers are plain functions of the system modules. */
+/** The handler of that name; `avx...(inner)` runs another one's function, `sys_` handlers are plain functions of the system modules. */
 export function handlerOf(name: string): Handler {
   const handler = handlers.get(name);
   if (handler) return handler;
+  const lanes = /^(avx\w+)\((\w+)(.*)\)$/.exec(name);
+  if (lanes) {
+    const [, call = '', inner = '', rest = ''] = lanes;
+    define(name, call, 'avx-lanes', { args: `${handlerOf(inner).call}${rest}`, inner: [handlerOf(inner).call] });
+    return handlerOf(name);
+  }
   if (!name.startsWith('sys_')) throw new Error(`opcode table: no handler '${name}'`);
   define(name, name, SYSTEM_MODULES.get(name) ?? 'system');
   return handlerOf(name);

@@ -154,7 +154,7 @@ ${operations.hot.map(hotCase).join('\n')}
 
 /** `runCold`: everything that is not worth inlining. Returns what the handler returned. */
 export function coldSource(operations: Operations, moduleOf: ModuleOf): string {
-  const names = new Set<string>(operations.cold.map(({ handler }) => handler.call));
+  const names = new Set<string>(operations.cold.flatMap(({ handler }) => [handler.call, ...handler.inner]));
   for (const name of constantsOf(operations.cold)) names.add(name);
   names.add('finishCold');
   const first = operations.cold[0]?.number ?? 0;

@@ -1,4 +1,5 @@
 /** The opcode table: every instruction form that the core knows, in the order in which the decoder tries them. */
+import { AVX_ROWS } from './avx.ts';
 import { BIT_MANIPULATION_ROWS } from './bit-manipulation.ts';
 import { CRYPTO_ROWS } from './crypto.ts';
 import { INTEGER_ROWS } from './integer.ts';
@@ -31,6 +32,7 @@ export const OPCODE_SECTIONS: readonly (readonly [string, readonly Row[]])[] = [
   ['SSE3 and SSSE3', SSE3_ROWS],
   ['SSE4.1 and SSE4.2', SSE4_ROWS],
   ['AES, PCLMULQDQ and SHA', CRYPTO_ROWS],
+  ['AVX and AVX2', AVX_ROWS],
 ];
 
 export const OPCODE_TABLE: readonly Row[] = OPCODE_SECTIONS.flatMap(([, rows]) => rows)

@@ -126,6 +126,8 @@ export const OPERAND_IMPLIED = 21;
 /** VEX.vvvv: general register; xmm register. */
 export const OPERAND_B = 22;
 export const OPERAND_H = 23;
+/** Memory at an address with a vector of indices: their register's number << 4 in UOP_SRC, no index in UOP_INDEX. */
+export const OPERAND_T = 24;
 
 /** Operand size classes: byte; 16/32/64; 32/64; word; 16/32; 64 in 64-bit mode and 32 otherwise. */
 export const SIZE_BYTE = 0;

@@ -1,4 +1,4 @@
-/** Handlers of SSE3 and later, BMI and ADX: the module in src/cpu/core, and the names of its functions. */
+/** Handlers of SSE3 and later, AVX, BMI and ADX: the module in src/cpu/core, and the names of its functions. */
 
 export const VECTOR_HANDLERS: Readonly<Record<string, string>> = {
   'sse-horizontal': 'movddup movsldup movshdup haddps haddpd hsubps hsubpd addsubps addsubpd',
@@ -12,6 +12,14 @@ export const VECTOR_HANDLERS: Readonly<Record<string, string>> = {
   'sse4-float': 'roundps roundpd roundss roundsd dpps dppd rcpps rcpss rsqrtps rsqrtss',
   'masked-stores': 'maskmovdqu',
   'string-compare': 'pcmpestri pcmpestrm pcmpistri pcmpistrm',
+  'avx-moves':
+    'vmovups vmovaps vzeroupper vzeroall vpmovmskb vmovmskps vmovmskpd vptest vtestps vtestpd vmaskmov32_load ' +
+    'vmaskmov64_load vmaskmov32_store vmaskmov64_store vpbroadcastb vpbroadcastw vpbroadcastd vpbroadcastq vbroadcast128 ' +
+    'vinsert128 vextract128',
+  'avx-shuffles':
+    'vpermilps vpermilpd vpermilps_imm vpermilpd_imm vblendvps vblendvpd vpblendvb vpblendd vperm2x128 vpermd vpermq ' +
+    'vpsllvd vpsllvq vpsrlvd vpsrlvq vpsravd vgatherdd vgatherdq vgatherqd vgatherqq',
+  'avx-compare': 'vcmpps vcmppd vcmpss vcmpsd',
   aes: 'aesenc aesenclast aesdec aesdeclast aesimc aeskeygenassist pclmulqdq',
   sha: 'sha1rnds4 sha1nexte sha1msg1 sha1msg2 sha256rnds2 sha256msg1 sha256msg2',
 };
