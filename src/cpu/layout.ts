@@ -48,7 +48,10 @@ export const FAULT_HAS_ERROR = STATE + 0x0f8;
 export const EVENTS = STATE + 0x0fc;
 /** Non-zero: the running block must be left after the current instruction (u32). The run loop clears it. */
 export const LEAVE_BLOCK = STATE + 0x100;
-/** 1 while the instruction after STI or MOV SS runs (u32): no interrupt is taken before it ends. */
+/**
+ * SHADOW_* while the instruction after STI, or MOV or POP SS, runs (u32): no interrupt is taken before it ends, after SS no
+ * debug exception either.
+ */
 export const INTERRUPT_SHADOW = STATE + 0x104;
 /** 1 after HLT until an interrupt; 2 after a triple fault until reset; 3 until a start-up IPI (u32). */
 export const HALTED = STATE + 0x108;
@@ -149,6 +152,22 @@ export const X87_LAST_CS = STATE + 0x5b0;
 export const X87_LAST_DS = STATE + 0x5b4;
 export const X87_IGNORE_ERROR = STATE + 0x5b8;
 
+/** Bits of DR6 that a debug exception reports before the next instruction (u32); EVENT_DEBUG is set while not 0. */
+export const DEBUG_PENDING = STATE + 0x7c0;
+/** Enabled breakpoints (u32): instruction 0-3, data 4-7, port 8-11. Follows from DR7 and CR4.DE. */
+export const DEBUG_ARMED = STATE + 0x7c4;
+/** 1 in system management mode (u32), and where it begins (u32). */
+export const SMM_ACTIVE = STATE + 0x7c8;
+export const SMBASE = STATE + 0x7cc;
+/** What RSM gives back: whether an NMI handler was interrupted, and DEBUG_PENDING (u32 each). */
+export const SMM_NMI_BLOCKED = STATE + 0x7d0;
+export const SMM_DEBUG_PENDING = STATE + 0x7d4;
+/** 1 after MONITOR until MWAIT, or a write to the line (u32); 1 when an interrupt ends MWAIT although IF is 0 (u32). */
+export const MONITOR_ARMED = STATE + 0x7d8;
+export const MWAIT_BREAKS = STATE + 0x7dc;
+/** Backing address of the monitored line, 64 bytes (u32). */
+export const MONITOR_LINE = STATE + 0x7e0;
+
 /** Bytes of a read that is no direct pointer (MMIO, page split), and of a read-modify-write of one. */
 export const SCRATCH = STATE + 0x800;
 export const SCRATCH_RMW = STATE + 0x840;
@@ -213,6 +232,9 @@ export const UNKNOWN_MSR_FAULTS = CONTROL + 0x48;
 export const EXIT_REASON = CONTROL + 0x4c;
 /** Vector of the exception that could not be delivered, after a triple fault (u32). */
 export const TRIPLE_FAULT_VECTOR = CONTROL + 0x50;
+/** During an exception's delivery (u32 each, vector + 1, 0 none): in whose delivery it was raised; which, before it became #DF. */
+export const DELIVERING = CONTROL + 0x58;
+export const RAISED = CONTROL + 0x5c;
 /** 1: every store to RAM is told to the host before it happens (u32). */
 export const OBSERVE_STORES = CONTROL + 0x54;
 /** 1: PAUSE ends the run with EXIT_PAUSED, because another processor could use the time (u32). */
@@ -348,13 +370,25 @@ export const EVENT_NMI = 2;
 export const EVENT_EXIT = 4;
 /** The host moved the end of the slice: the core comes back between two instructions. */
 export const EVENT_LIMIT = 8;
-/** EFLAGS.TF or a debug condition: one instruction at a time. */
-export const EVENT_SINGLE_STEP = 0x10;
+/** DEBUG_PENDING is not 0. */
+export const EVENT_DEBUG = 0x10;
 /** HALTED is not 0. */
 export const EVENT_HALTED = 0x20;
 /** INIT; start-up IPI with its vector in STARTUP_VECTOR. */
 export const EVENT_INIT = 0x100;
 export const EVENT_STARTUP = 0x200;
+
+/** A system management interrupt, latched until it can be taken. */
+export const EVENT_SMI = 0x40;
+
+/** INTERRUPT_SHADOW values. */
+export const SHADOW_INTERRUPTS = 1;
+export const SHADOW_ALL = 2;
+
+/** DEBUG_ARMED bits by kind. */
+export const DEBUG_EXECUTE = 0x00f;
+export const DEBUG_DATA = 0x0f0;
+export const DEBUG_PORTS = 0xf00;
 
 /** What `run` of the core returns, and what {@link EXIT_REASONS} names. */
 export const EXIT_BUDGET = 0;

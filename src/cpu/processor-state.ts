@@ -5,6 +5,7 @@ import {
   CONTROL_STATE_END,
   CPL,
   CPU_INDEX,
+  DEBUG_PENDING,
   DEBUG_REGISTERS,
   EFLAGS,
   EVENTS,
@@ -47,6 +48,7 @@ const PARTS: Readonly<Record<string, readonly [number, number]>> = {
   x87: [X87, 0xb0],
   ymmHigh: [YMM_HIGH, 256],
   modelSpecific: [PDPTES, CONTROL_STATE_END - PDPTES],
+  debugAndManagement: [DEBUG_PENDING, 0x40],
 };
 
 export class ProcessorState implements StateSource {

@@ -8,6 +8,7 @@ import {
   CR3,
   CR4,
   CR8,
+  DEBUG_REGISTERS,
   EFER,
   EFLAGS,
   FS_BASE,
@@ -27,6 +28,7 @@ import {
   SEGMENT_SELECTOR,
   SEGMENT_SIZE,
   SEGMENTS,
+  SMM_ACTIVE,
   STATE,
 } from './layout.ts';
 import type { RegisterView } from './types.ts';
@@ -41,6 +43,12 @@ const QUADS: Readonly<Record<string, number>> = {
   cr4: CR4,
   cr8: CR8,
   efer: EFER,
+  dr0: DEBUG_REGISTERS,
+  dr1: DEBUG_REGISTERS + 8,
+  dr2: DEBUG_REGISTERS + 16,
+  dr3: DEBUG_REGISTERS + 24,
+  dr6: DEBUG_REGISTERS + 48,
+  dr7: DEBUG_REGISTERS + 56,
   fs_base: FS_BASE,
   gs_base: GS_BASE,
   kernel_gs_base: KERNEL_GS_BASE,
@@ -68,6 +76,8 @@ export function readRegisters(core: CoreInstance, state: number): RegisterView {
     gdt: { base: quad(GDT_BASE), limit: word(GDT_LIMIT) },
     idt: { base: quad(IDT_BASE), limit: word(IDT_LIMIT) },
     cr: { cr0: quad(CR0), cr2: quad(CR2), cr3: quad(CR3), cr4: quad(CR4), cr8: quad(CR8) },
+    dr: Array.from({ length: 8 }, (_, index) => quad(DEBUG_REGISTERS + index * 8)),
+    smm: word(SMM_ACTIVE) !== 0,
     efer: quad(EFER),
     cpl: word(CPL),
     bits: size === 2 ? 64 : size === 1 ? 32 : 16,
@@ -83,7 +93,7 @@ export function writeRegister(core: CoreInstance, name: string, value: bigint): 
     core.exports.setFlags(Number(BigInt.asUintN(32, value)));
   } else if (QUADS[name] !== undefined) {
     core.setQuad(QUADS[name], value);
-    if (name.startsWith('cr') || name === 'efer') core.exports.stateChanged();
+    if (name.startsWith('cr') || name.startsWith('dr') || name === 'efer') core.exports.stateChanged();
   } else {
     const segment = SEGMENT_NAMES.indexOf(name);
     if (segment < 0) return false;

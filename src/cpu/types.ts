@@ -124,6 +124,10 @@ export interface RegisterView {
   readonly gdt: { base: bigint; limit: number };
   readonly idt: { base: bigint; limit: number };
   readonly cr: { cr0: bigint; cr2: bigint; cr3: bigint; cr4: bigint; cr8: bigint };
+  /** DR0 to DR7; 4 and 5 are 0. */
+  readonly dr?: readonly bigint[];
+  /** In system management mode. */
+  readonly smm?: boolean;
   readonly efer: bigint;
   readonly cpl: number;
   /** 16, 32 or 64: the code segment's size in force. */

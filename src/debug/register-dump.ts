@@ -32,8 +32,7 @@ export interface DumpOptions {
 }
 
 /**
- * The dump, ending with a line end. DEVIATION: debug registers show their values after reset, because the processor's
- * view has none; A20 is on and SMM off always.
+ * The dump, ending with a line end. DEVIATION: A20 is on always.
  */
 export function dumpRegisters(registers: RegisterView, options: DumpOptions): string {
   const wide = (registers.efer & EFER_LMA) !== 0n;
@@ -46,8 +45,7 @@ export function dumpRegisters(registers: RegisterView, options: DumpOptions): st
     `GDT=     ${hexPadded(registers.gdt.base, digits)} ${hexPadded(registers.gdt.limit, 8)}`,
     `IDT=     ${hexPadded(registers.idt.base, digits)} ${hexPadded(registers.idt.limit, 8)}`,
     controlLine(registers, digits),
-    'DR0=0000000000000000 DR1=0000000000000000 DR2=0000000000000000 DR3=0000000000000000 ',
-    'DR6=00000000ffff0ff0 DR7=0000000000000400',
+    ...debugLines(registers),
   ];
   if (options.conditionCodes) {
     const flags = hexPadded(registers.rflags & ARITHMETIC_FLAGS, digits);
@@ -55,6 +53,12 @@ export function dumpRegisters(registers: RegisterView, options: DumpOptions): st
   }
   lines.push(`EFER=${hexPadded(registers.efer, 16)}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** A view without debug registers shows them as after reset. */
+function debugLines({ dr }: RegisterView): string[] {
+  const text = (index: number, reset = 0n) => `DR${index}=${hexPadded(dr?.[index] ?? reset, 16)}`;
+  return [`${text(0)} ${text(1)} ${text(2)} ${text(3)} `, `${text(6, 0xffff_0ff0n)} ${text(7, 0x400n)}`];
 }
 
 /** QEMU's order of the first eight, as indices of rax rcx rdx rbx rsp rbp rsi rdi. */
@@ -90,7 +94,7 @@ function statusLine(registers: RegisterView, long: boolean, halted: boolean): st
   ];
   const flags = letters.map(([bit, letter]) => (((rflags >> BigInt(bit)) & 1n) === 1n ? letter : '-')).join('');
   const address = long ? `RIP=${hexPadded(rip, 16)} RFL=` : `EIP=${hexPadded(BigInt.asUintN(32, rip), 8)} EFL=`;
-  const state = `[${flags}] CPL=${cpl} II=0 A20=1 SMM=0 HLT=${halted ? 1 : 0}`;
+  const state = `[${flags}] CPL=${cpl} II=0 A20=1 SMM=${registers.smm ? 1 : 0} HLT=${halted ? 1 : 0}`;
   return `${address}${hexPadded(rflags, 8)} ${state}`;
 }
 

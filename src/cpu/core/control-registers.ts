@@ -1,7 +1,9 @@
 // MOV to and from control and debug registers and what changes their bits (Intel SDM Vol. 3A 2.5, Vol. 2 MOV).
 // PCID: nothing is cached under another PCID than the current one, which the manual allows (Vol. 3A 4.10.4.1): a MOV to
-// CR3 always flushes. Does not implement: breakpoints of DR0-3 (they are kept, and do not break).
+// CR3 always flushes.
 
+import { guardedDebugRegister, updateBreakpoints } from './debug';
+import { debugRegisterFault } from './exceptions';
 import { readFlags, writeFlags } from './flags';
 import {
   CONTINUE_AT_RIP, CPL, CR0, CR2, CR3, CR4, CR8, DEBUG_REGISTERS, EFER, FAULTED, FEATURES_1_ECX, FEATURES_1_EDX,
@@ -150,6 +152,7 @@ function changePageTables(value: u64): void {
 export function controlRegistersChanged(): void {
   if (paePaging()) copyPdptes(load<u64>(CR3));
   flushAll();
+  updateBreakpoints();
   noteSpace();
   updateMode();
 }
@@ -199,6 +202,7 @@ function writeCr4(value: u64): bool {
   if (pae && changed & CR4_PDPTES && !loadPdptes(load<u64>(CR3))) return false;
   store<u64>(CR4, value);
   if (changed & CR4_PAGING) flushAll();
+  if (changed & CR4_DE) updateBreakpoints();
   updateMode();
   return true;
 }
@@ -278,10 +282,17 @@ function debugNumber(number: u32): u32 {
   return number == 4 || number == 5 ? number + 2 : number;
 }
 
+/** DR7.GD makes any access to a debug register a fault. */
+function guarded(): bool {
+  if (!guardedDebugRegister()) return false;
+  debugRegisterFault();
+  return true;
+}
+
 export function sys_mov_from_debug(uop: u32): i32 {
   if (notPrivileged()) return FAULTED;
   const number = debugNumber(srcNumber(uop));
-  if (number == 8) return FAULTED;
+  if (number == 8 || guarded()) return FAULTED;
   writeRegister(dstRegister(uop), nativeSize(), load<u64>(DEBUG_REGISTERS + number * 8));
   return NEXT;
 }
@@ -289,7 +300,7 @@ export function sys_mov_from_debug(uop: u32): i32 {
 export function sys_mov_to_debug(uop: u32): i32 {
   if (notPrivileged()) return FAULTED;
   const number = debugNumber(dstNumber(uop));
-  if (number == 8) return FAULTED;
+  if (number == 8 || guarded()) return FAULTED;
   let value = code64() ? load<u64>(srcRegister(uop)) : <u64>load<u32>(srcRegister(uop));
   if (number >= 6) {
     if (value >> 32 != 0) {
@@ -300,6 +311,7 @@ export function sys_mov_to_debug(uop: u32): i32 {
     value = number == 6 ? (value & 0x0001_e00f) | 0xffff_0ff0 : (value & 0xffff_2bff) | 0x400;
   }
   store<u64>(DEBUG_REGISTERS + number * 8, value);
+  updateBreakpoints();
   return NEXT;
 }
 

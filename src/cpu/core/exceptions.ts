@@ -1,12 +1,14 @@
 // Delivery of exceptions and interrupts (Intel SDM Vol. 3A chapter 6): real mode, 32-bit protected mode and long mode.
 
 import {
-  CONTINUE_AT_RIP, CR2, DELIVER_EXCEPTION, DELIVER_INTERRUPT, DELIVER_NMI, DELIVER_SOFTWARE, EFLAGS, EVENTS,
-  EVENT_EXIT, EVENT_HALTED, EVENT_INIT, EVENT_STARTUP, EVENT_INTERRUPT_LINE, EVENT_LIMIT, EVENT_NMI, EXIT_BUDGET, EXIT_HALTED, EXIT_REQUESTED, EXIT_TRIPLE_FAULT,
+  CONTINUE_AT_RIP, CR2, DEBUG_PENDING, DELIVERING, DELIVER_EXCEPTION, DELIVER_INTERRUPT, DELIVER_NMI, DELIVER_SOFTWARE,
+  EFLAGS, EVENTS, EVENT_DEBUG, EVENT_EXIT, EVENT_HALTED, EVENT_INIT, EVENT_STARTUP, EVENT_INTERRUPT_LINE, EVENT_LIMIT,
+  EVENT_NMI, EXIT_BUDGET, EXIT_HALTED, EXIT_REQUESTED, EXIT_TRIPLE_FAULT,
   FAULT, FAULTED, FAULTED_AT_RIP, FAULT_ADDRESS, FAULT_ERROR, FAULT_HAS_ERROR, FRAME, HALTED, IDT_BASE, IDT_LIMIT,
-  INTERRUPT_SHADOW, NMI_BLOCKED, RIP, RSP, SCRATCH_RMW, SEG_CS, SEG_DS, SEG_ES, SEG_FS, SEG_GS, SEG_SS,
-  TLB_SUPERVISOR, TRACE_INTERRUPTS, TRIPLE_FAULT_VECTOR,
+  INTERRUPT_SHADOW, NMI_BLOCKED, RAISED, RIP, RSP, SCRATCH_RMW, SEG_CS, SEG_DS, SEG_ES, SEG_FS, SEG_GS, SEG_SS,
+  SHADOW_ALL, TLB_SUPERVISOR, TRACE_INTERRUPTS, TRIPLE_FAULT_VECTOR,
 } from './generated/layout';
+import { dropPendingDebug, raiseDebug } from './debug';
 import { readFlags, writeFlags } from './flags';
 import { acknowledgeInterrupt, traceInterrupt } from './host';
 import { serviceInit, WAIT_FOR_STARTUP } from './init';
@@ -22,6 +24,7 @@ import {
   BP, DB, DE, DF, FLAG_AC, FLAG_IF, FLAG_IOPL, FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VM, GP, NMI, NP, OF, PF, SS, TS, cpl,
   longMode, protectedMode, raise, raiseGeneralProtection, selector, setCpl, setSegment, updateMode,
 } from './state';
+import { setStepping } from './run-state';
 import { BY_EVENT, enteredWideTask, switchTask, taskTargetFits } from './task-switch';
 
 /** The gate that {@link readGate} read. */
@@ -39,9 +42,16 @@ function contributory(vector: u32): bool {
   return vector == DE || (vector >= TS && vector <= GP);
 }
 
+/** The debug exception being raised is a fault that pushes RF: an access to a guarded debug register. */
+let generalDetect: bool = false;
+export function debugRegisterFault(): void {
+  generalDetect = true;
+}
+
 /** Faults leave RIP at the instruction; they push RF so that it is not broken upon again (Vol. 3B 17.3.1.1). */
 function isFault(vector: u32): bool {
-  return vector != DB && vector != NMI && vector != BP && vector != OF && vector != DF && vector != 18;
+  if (vector == DB) return generalDetect;
+  return vector != NMI && vector != BP && vector != OF && vector != DF && vector != 18;
 }
 
 /**
@@ -52,14 +62,20 @@ export function deliverFault(): i32 {
   let vector = load<u32>(FAULT) - 1;
   let error = load<u32>(FAULT_ERROR);
   let hasError = load<u32>(FAULT_HAS_ERROR) != 0;
+  dropPendingDebug();
+  store<u32>(DELIVERING, 0);
+  store<u32>(RAISED, vector + 1);
   // Each round ends, or moves on towards a double and then a triple fault; benign vectors cannot fault twice.
   for (let round = 0; round < 8; round++) {
     store<u32>(FAULT, 0);
     if (vector == PF) store<u64>(CR2, load<u64>(FAULT_ADDRESS));
     if (load<u32>(TRACE_INTERRUPTS)) traceInterrupt(vector, hasError ? 1 : 0, error, DELIVER_EXCEPTION);
     const done = deliver(vector, hasError, error, load<u64>(RIP), isFault(vector), false);
+    generalDetect = false;
     if (done) return -1;
     const second = load<u32>(FAULT) - 1;
+    store<u32>(DELIVERING, vector + 1);
+    store<u32>(RAISED, second + 1);
     if (vector == DF) break;
     if (
       (contributory(vector) && contributory(second)) ||
@@ -90,12 +106,15 @@ export function deliverInterrupt(vector: u32, kind: u32): i32 {
 }
 
 /**
- * INT n, INT3, INTO, INT1. `next` is what the frame returns to. Returns CONTINUE_AT_RIP, FAULTED (a fault is pending at
+ * INT n, INT3, INTO and, `privileged`, INT1, whose gate's DPL is not asked. `next` is what the frame returns to. Returns CONTINUE_AT_RIP, FAULTED (a fault is pending at
  * the instruction itself) or FAULTED_AT_RIP (in the task that a gate led to).
  */
-export function softwareInterrupt(vector: u32, next: u64): i32 {
+export function softwareInterrupt(vector: u32, next: u64, privileged: bool = false): i32 {
   if (load<u32>(TRACE_INTERRUPTS)) traceInterrupt(vector, 0, 0, DELIVER_SOFTWARE);
-  if (deliver(vector, false, 0, next, false, true)) return CONTINUE_AT_RIP;
+  if (deliver(vector, false, 0, next, false, !privileged)) {
+    setStepping(false);
+    return CONTINUE_AT_RIP;
+  }
   return failedInTask ? FAULTED_AT_RIP : FAULTED;
 }
 
@@ -104,7 +123,7 @@ export function softwareInterrupt(vector: u32, next: u64): i32 {
  * The run loop calls it whenever EVENTS is not 0; INTERRUPT_SHADOW holds interrupts back.
  */
 export function serviceEvents(): i32 {
-  const events = load<u32>(EVENTS);
+  let events = load<u32>(EVENTS);
   if (events & EVENT_EXIT) {
     store<u32>(EVENTS, events & ~EVENT_EXIT);
     return EXIT_REQUESTED;
@@ -121,6 +140,11 @@ export function serviceEvents(): i32 {
   }
   // Nothing but INIT and a start-up IPI reaches a processor that has not been started (Vol. 3A 8.4.3).
   if (load<u32>(HALTED) == WAIT_FOR_STARTUP) return EXIT_HALTED;
+  if (events & EVENT_DEBUG && load<u32>(INTERRUPT_SHADOW) != SHADOW_ALL) {
+    const reason = deliverDebug();
+    if (reason >= 0) return reason;
+    events = load<u32>(EVENTS);
+  }
   if (!load<u32>(INTERRUPT_SHADOW)) {
     if (events & EVENT_NMI && !load<u32>(NMI_BLOCKED)) {
       store<u32>(EVENTS, events & ~EVENT_NMI);
@@ -140,6 +164,15 @@ export function serviceEvents(): i32 {
     }
   }
   return load<u32>(HALTED) ? EXIT_HALTED : -1;
+}
+
+/** Traps of the previous instruction: breakpoints on data and ports, single step, a task's T bit. */
+function deliverDebug(): i32 {
+  const bits = load<u32>(DEBUG_PENDING);
+  dropPendingDebug();
+  wake();
+  raiseDebug(bits);
+  return deliverFault();
 }
 
 /** HLT, or a shutdown: nothing more runs until an interrupt, or a reset. */

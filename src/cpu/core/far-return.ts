@@ -10,7 +10,7 @@ import {
   dropInnerSegments, fetchDescriptor, frameValue, isNull, peekFrame, setFromDescriptor, setRealSegment, stackMask,
 } from './segments';
 import {
-  FLAGS_ARITHMETIC, FLAG_AC, FLAG_DF, FLAG_ID, FLAG_IF, FLAG_IOPL, FLAG_NT, FLAG_TF, FLAG_VIF, FLAG_VIP, FLAG_VM, GP,
+  FLAGS_ARITHMETIC, FLAG_AC, FLAG_DF, FLAG_ID, FLAG_IF, FLAG_IOPL, FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VIF, FLAG_VIP, FLAG_VM, GP,
   NP, SS, code64, cpl, longMode, raise, raiseGeneralProtection, segmentLimit, setCpl, setSegment, updateMode,
 } from './state';
 import { nextRipOf, sizeOf } from './system-operands';
@@ -121,13 +121,12 @@ function peekOuter(at: u32, size: u32): bool {
 function restoreFlags(value: u32, size: u32): void {
   let mask: u32 = FLAGS_ARITHMETIC | FLAG_TF | FLAG_DF | FLAG_NT;
   const old = readFlags();
-  if (size != 2) mask |= FLAG_AC | FLAG_ID;
+  if (size != 2) mask |= FLAG_AC | FLAG_ID | FLAG_RF;
   if (cpl() <= (old & FLAG_IOPL) >>> 12) mask |= FLAG_IF;
   if (cpl() == 0) {
     mask |= FLAG_IOPL;
     if (size != 2) mask |= FLAG_VIF | FLAG_VIP;
   }
-  // RF would hold back one instruction breakpoint; it is dropped, as there are none yet.
   writeFlags((old & ~mask) | (value & mask));
 }
 
@@ -171,7 +170,7 @@ function returnReal(size: u32, flagsAt: u32, extra: u32): i32 {
   else if (flagsAt) {
     let mask: u32 = FLAGS_ARITHMETIC | FLAG_TF | FLAG_DF | FLAG_NT | FLAG_IF;
     if (!virtual8086()) mask |= FLAG_IOPL;
-    if (size != 2) mask |= FLAG_AC | FLAG_ID;
+    if (size != 2) mask |= FLAG_AC | FLAG_ID | FLAG_RF;
     writeFlags((readFlags() & ~mask) | (flags & mask));
   }
   updateMode();

@@ -3,14 +3,15 @@
 
 import {
   BLOCK_BACKING, BLOCK_BACKING2, BLOCK_BYTES, BLOCK_COUNT, BLOCK_HEADER, BLOCK_INSTRUCTIONS_MAX, BLOCK_KEY, BLOCK_MODE,
-  BLOCK_ORIGIN, BLOCK_RIP, CODE_LIMIT, CONTINUE_AT_RIP, DEBUG_REGISTERS, EFLAGS, EVENTS, EXIT_BUDGET, EXIT_REASON,
+  BLOCK_ORIGIN, BLOCK_RIP, CODE_LIMIT, CONTINUE_AT_RIP, EFLAGS, EVENT_DEBUG, EVENTS, EXIT_BUDGET, EXIT_REASON,
   EXIT_TO_HOST, EXIT_UNIMPLEMENTED, FAULTED, FAULTED_AT_RIP, INTERRUPT_SHADOW, LEAVE_BLOCK, MODE, OP_END, OP_LEAVE, RIP,
-  SCRATCH_CODE, TRACE_BLOCKS, TRACK_WRITERS, UOP_DISP, UOP_INDEX_IN_BLOCK, UOP_LENGTH, UOP_OFFSET, UOP_OP,
+  SCRATCH_CODE, SHADOW_ALL, TRACE_BLOCKS, TRACK_WRITERS, UOP_DISP, UOP_INDEX_IN_BLOCK, UOP_LENGTH, UOP_OFFSET, UOP_OP,
   UOP_PLAIN, UOP_SITE, UOP_SIZE,
 } from './constants';
 import { insertBlock, lookupBlock, nextPage, reserveBlock, SHORT_BLOCK, siteOf, UNCACHED_BLOCK, withinCode } from './blocks';
 import { improveBlock } from './block-passes';
 import { decodeInstruction, endsBlock, RAN_OUT } from './decode';
+import { breakpointsAt, DR6_BS, executionWatched, instructionsToBreakpoint, pendDebug, raiseDebug } from './debug';
 import { deliverFault, serviceEvents } from './exceptions';
 import { execute } from './generated/hot';
 import { blockDecoded } from './host';
@@ -18,9 +19,9 @@ import { fetchPointer, inScratch } from './mmu';
 import { restorePatched } from './operands';
 import {
   BRANCHED, codeAddress, currentBlock, LEFT_AFTER, LEFT_BEFORE, leaveCode, leaveUop, remaining, ripOf, setCurrentBlock, setRemaining,
-  repeated, startChaining, stopChaining,
+  repeated, setStepping, startChaining, stepping, stopChaining,
 } from './run-state';
-import { currentUop, DB, faultPending, FLAG_TF, raise, raiseGeneralProtection } from './state';
+import { currentUop, faultPending, FLAG_RF, FLAG_TF, raiseGeneralProtection } from './state';
 
 /** Budget of the run in progress. */
 let budget: i32 = 0;
@@ -65,6 +66,12 @@ function runOnce(): i32 {
   if (remaining <= 0) return EXIT_BUDGET;
   setCurrentBlock(0);
   const rip = load<u64>(RIP);
+  const shadow = load<u32>(INTERRUPT_SHADOW);
+  const watched = executionWatched();
+  const flags = load<u32>(EFLAGS);
+  // RF and a load of SS hold a breakpoint on the next instruction back; RF for that one only.
+  if (watched && !(flags & FLAG_RF) && shadow != SHADOW_ALL && breakpointsAt(rip)) return breakAt(rip);
+  if (flags & FLAG_RF) store<u32>(EFLAGS, flags & ~FLAG_RF);
   let block: u32 = 0;
   if (!withinCode(rip)) raiseGeneralProtection();
   else {
@@ -76,12 +83,13 @@ function runOnce(): i32 {
     setRemaining(remaining - 1);
     return deliverFault();
   }
-  const stepping = (load<u32>(EFLAGS) & FLAG_TF) != 0;
-  const single = stepping || (load<u32>(INTERRUPT_SHADOW) != 0 && load<u32>(EVENTS) != 0);
+  setStepping((flags & FLAG_TF) != 0);
+  const events = load<u32>(EVENTS);
+  const single = stepping || (events != 0 && (shadow != 0 || (events & EVENT_DEBUG) != 0));
   store<u32>(INTERRUPT_SHADOW, 0);
   startChaining();
-  if (single) stopChaining();
-  const most = single ? 1 : remaining;
+  if (single || watched) stopChaining();
+  const most = single ? 1 : watched ? instructionsToBreakpoint(block, remaining) : remaining;
   if (load<i32>(block, BLOCK_COUNT) > most) block = shorten(block, <u32>most);
   setRemaining(remaining - load<i32>(block, BLOCK_COUNT));
   setCurrentBlock(block);
@@ -89,11 +97,11 @@ function runOnce(): i32 {
   execute(block + BLOCK_HEADER);
   running = false;
   restorePatched();
-  return leave(stepping);
+  return leave();
 }
 
 /** Settles the account of the block that was left. */
-function leave(stepping: bool): i32 {
+function leave(): i32 {
   const u = leaveUop;
   const code = leaveCode;
   if (code == BRANCHED) return stepping ? singleStepped() : -1;
@@ -113,11 +121,19 @@ function leave(stepping: bool): i32 {
   return EXIT_UNIMPLEMENTED;
 }
 
-/** EFLAGS.TF was set when the instruction began: #DB with DR6.BS (Intel SDM Vol. 3B 17.3.1.4). */
+/**
+ * EFLAGS.TF was set when the instruction began: #DB with DR6.BS (Intel SDM Vol. 3B 17.3.1.4), before the next one. A load
+ * of SS loses it (Vol. 3A 6.8.3).
+ */
 function singleStepped(): i32 {
-  const dr6 = DEBUG_REGISTERS + 6 * 8;
-  store<u64>(dr6, load<u64>(dr6) | 0x4000);
-  raise(DB);
+  if (load<u32>(INTERRUPT_SHADOW) != SHADOW_ALL) pendDebug(DR6_BS);
+  return -1;
+}
+
+/** An instruction breakpoint is a fault. It takes one of the budget: a handler may begin with a breakpoint. */
+function breakAt(rip: u64): i32 {
+  setRemaining(remaining - 1);
+  raiseDebug(breakpointsAt(rip));
   return deliverFault();
 }
 

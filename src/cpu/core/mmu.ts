@@ -9,6 +9,7 @@ import {
   TRACK_WRITERS, UOP_SITE,
 } from './generated/layout';
 import { dropCode } from './blocks';
+import { watchData } from './debug';
 import { mmioRead64, mmioWrite64, watchedAccess } from './host';
 import { currentUop } from './state';
 import { slotOf, translate } from './tlb';
@@ -79,6 +80,7 @@ export function readPointerAs(address: u64, size: u32, kind: u32, scratch: u32):
 }
 
 function readPart(entry: u32, address: u64, size: u32, scratch: u32, mayPoint: bool): u32 {
+  if (load<u64>(entry) & TAG_WATCH) watchData(address, size, false);
   if (!(load<u64>(entry) & TAG_MMIO)) {
     const pointer = <u32>address + load<u32>(entry, 8);
     if (load<u64>(entry) & TAG_WATCH) watchedAccess(pointer, size, 0);
@@ -153,6 +155,7 @@ export function storeBytesAs(address: u64, size: u32, from: u32, kind: u32): boo
 
 function storePart(entry: u32, address: u64, size: u32, from: u32): void {
   const tag = load<u64>(entry);
+  if (tag & TAG_WATCH) watchData(address, size, true);
   if (!(tag & TAG_MMIO)) {
     const pointer = <u32>address + load<u32>(entry, 8);
     if (tag & TAG_WATCH) watchedAccess(pointer, size, 1);

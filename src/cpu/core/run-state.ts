@@ -45,6 +45,15 @@ export function setRepeated(count: i32): void {
 export let leaveCode: i32 = 0;
 export let leaveUop: u32 = 0;
 
+/** EFLAGS.TF was set when the instruction began, so that a debug exception follows it. */
+export let stepping: bool = false;
+
+/** The run loop; and instructions that are an exception to the rule: INT n never traps, SYSCALL and SYSRET by their new TF. */
+@inline
+export function setStepping(on: bool): void {
+  stepping = on;
+}
+
 @inline
 export function setRemaining(value: i32): void {
   remaining = value;

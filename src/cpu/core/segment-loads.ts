@@ -1,13 +1,13 @@
 // Loads of segment registers: MOV, POP, LES and its kin (Intel SDM Vol. 2; Vol. 3A 6.8.3).
 
-import { CONTINUE_AT_RIP, FAULTED, INTERRUPT_SHADOW, RIP, RSP, SEG_CS, SEG_GS, SEG_SS, UOP_SUB } from './generated/layout';
+import { CONTINUE_AT_RIP, FAULTED, INTERRUPT_SHADOW, SHADOW_ALL, RIP, RSP, SEG_CS, SEG_GS, SEG_SS, UOP_SUB } from './generated/layout';
 import { raise, UD } from './state';
 import { addToStack, frameValue, loadSegment, peekFrame } from './segments';
 import { dstNumber, dstRegister, nextRipOf, readMemory, readWord, sizeOf, srcRegister, writeRegister } from './system-operands';
 
-/** After a load of SS, the next instruction runs before any interrupt (Vol. 3A 6.8.3). */
+/** After a load of SS, the next instruction runs before any interrupt or debug exception (Vol. 3A 6.8.3). */
 function afterLoad(index: u32, uop: u32): i32 {
-  if (index == SEG_SS) store<u32>(INTERRUPT_SHADOW, 1);
+  if (index == SEG_SS) store<u32>(INTERRUPT_SHADOW, SHADOW_ALL);
   store<u64>(RIP, nextRipOf(uop));
   return CONTINUE_AT_RIP;
 }

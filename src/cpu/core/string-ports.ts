@@ -1,6 +1,7 @@
 // INS and OUTS (Intel SDM Vol. 2): like the other string instructions, with a port on one side.
 
 import { FAULTED, LEAVE_BLOCK, NEXT, RCX, RDI, RDX, RSI, UOP_SEGMENT } from './constants';
+import { portsWatched, watchPorts } from './debug';
 import { afterHostCall, portRead, portWrite } from './host';
 import { addressMask, finishModify, linear, modifyAt, readAt } from './operands';
 import { setCurrentUop } from './state';
@@ -16,6 +17,7 @@ function inOne<T>(u: u32, mask: u64, port: u32): bool {
   setCurrentUop(u);
   const value = <T>portRead(port, sizeof<T>());
   afterHostCall();
+  if (portsWatched()) watchPorts(port, sizeof<T>());
   finishModify<T>(u, pointer, address, value);
   setIndex(RDI, mask, load<u64>(RDI) + stepOf<T>());
   return true;
@@ -27,6 +29,7 @@ function outOne<T>(u: u32, mask: u64, port: u32): bool {
   setCurrentUop(u);
   portWrite(port, sizeof<T>(), <u32>load<T>(from));
   afterHostCall();
+  if (portsWatched()) watchPorts(port, sizeof<T>());
   setIndex(RSI, mask, load<u64>(RSI) + stepOf<T>());
   return true;
 }

@@ -2,15 +2,14 @@
 // iteration, can be suspended between iterations, and works in bulk within pages of RAM.
 
 import {
-  CONTINUE_AT_RIP, EFLAGS, FAULTED, FORM_REP, FORM_REPNE, GPR, LEAVE_BLOCK, MODE, MODE_CODE_64,
-  MODE_CODE_SIZE_MASK, MODE_FLAT, NEXT, RAX, RCX, RDI, RIP, RSI,
-  SEG_ES, SEG_FS, UOP_FORM, UOP_SEGMENT,
+  CONTINUE_AT_RIP, DEBUG_ARMED, DEBUG_DATA, EFLAGS, FAULTED, FORM_REP, FORM_REPNE, GPR, LEAVE_BLOCK, MODE, MODE_CODE_64,
+  MODE_CODE_SIZE_MASK, MODE_FLAT, NEXT, RAX, RCX, RDI, RIP, RSI, SEG_ES, SEG_FS, UOP_FORM, UOP_SEGMENT,
 } from './constants';
 import { FLAGS_SUB, setFlags } from './flags';
 import { inScratch, noteStoreRange, storePointer } from './mmu';
 import { addressMask, linear, readAt, setReg, signed, writeAt } from './operands';
 import { remaining, ripOf, setRemaining, setRepeated } from './run-state';
-import { FLAG_DF, FLAG_TF, faultPending } from './state';
+import { FLAG_DF, FLAG_RF, FLAG_TF, faultPending } from './state';
 
 const REPEAT: u32 = FORM_REP | FORM_REPNE;
 
@@ -44,6 +43,8 @@ export function endRepeat(u: u32, done: u64, left: bool): i32 {
   setRepeated(0);
   if (done > 1) setRemaining(remaining - <i32>(done - 1));
   if (!left) return NEXT;
+  // What interrupts between iterations pushes RF, so that a breakpoint does not hit again (Vol. 3B 17.3.1.1).
+  store<u32>(EFLAGS, load<u32>(EFLAGS) | FLAG_RF);
   store<u64>(RIP, ripOf(u));
   return CONTINUE_AT_RIP;
 }
@@ -70,10 +71,10 @@ function elementsInPage<T>(address: u64): u64 {
   return (0x1000 - (address & 0xfff)) / sizeof<T>();
 }
 
-/** Bulk work needs ascending addresses and no segment limits in the way. */
+/** Bulk work needs ascending addresses, and neither segment limits nor data breakpoints in the way. */
 @inline
 function bulkAllowed(): bool {
-  return !(load<u32>(EFLAGS) & FLAG_DF) && (load<u32>(MODE) & MODE_FLAT) != 0;
+  return !(load<u32>(EFLAGS) & FLAG_DF) && !(load<u32>(DEBUG_ARMED) & DEBUG_DATA) && (load<u32>(MODE) & MODE_FLAT) != 0;
 }
 
 // --- MOVS ------------------------------------------------------------------------------------------------------------

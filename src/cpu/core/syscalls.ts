@@ -7,8 +7,9 @@ import {
 } from './generated/layout';
 import { isIntel } from './features';
 import { canonical } from './paging';
+import { setStepping } from './run-state';
 import {
-  EFER_SCE, FLAG_IF, FLAG_RF, FLAG_VM, UD, code64, cpl, efer, longMode, protectedMode, raise, raiseGeneralProtection,
+  EFER_SCE, FLAG_IF, FLAG_RF, FLAG_TF, FLAG_VM, UD, code64, cpl, efer, longMode, protectedMode, raise, raiseGeneralProtection,
   setCpl, setSegment, updateMode,
 } from './state';
 import { nextRipOf, notPrivileged, sizeOf } from './system-operands';
@@ -56,6 +57,8 @@ export function sys_syscall(uop: u32): i32 {
   }
   setFlat(SEG_SS, selector + 8, DATA, 0);
   setCpl(0);
+  // Whether the instruction traps is for the new TF to say: the kernel masks it.
+  setStepping((load<u32>(EFLAGS) & FLAG_TF) != 0);
   return CONTINUE_AT_RIP;
 }
 
@@ -83,6 +86,7 @@ export function sys_sysret(uop: u32): i32 {
   }
   setFlat(SEG_SS, selector + 8, DATA, 3);
   setCpl(3);
+  setStepping((load<u32>(EFLAGS) & FLAG_TF) != 0);
   return CONTINUE_AT_RIP;
 }
 

@@ -1,5 +1,6 @@
 // Interrupt flag, software interrupts, HLT, ports, CPUID.
 
+import { portsWatched, watchPorts } from './debug';
 import { halt, softwareInterrupt } from './exceptions';
 import { readFlags, writeFlags } from './flags';
 import {
@@ -75,7 +76,8 @@ export function sys_into(uop: u32): i32 {
   return CONTINUE_AT_RIP;
 }
 export function sys_int1(uop: u32): i32 {
-  return interrupt(DB, uop);
+  setCurrentUop(uop);
+  return softwareInterrupt(DB, nextRipOf(uop), true);
 }
 
 // --- Ports -------------------------------------------------------------------------------------------------------------
@@ -113,6 +115,7 @@ function input(uop: u32, port: u32): i32 {
   setCurrentUop(uop);
   writeRegister(RAX, size, portRead(port, size));
   afterHostCall();
+  if (portsWatched()) watchPorts(port, size);
   store<u64>(RIP, nextRipOf(uop));
   return CONTINUE_AT_RIP;
 }
@@ -124,6 +127,7 @@ function output(uop: u32, port: u32): i32 {
   const value = size == 1 ? <u32>load<u8>(RAX) : size == 2 ? <u32>load<u16>(RAX) : load<u32>(RAX);
   portWrite(port, size, value);
   afterHostCall();
+  if (portsWatched()) watchPorts(port, size);
   store<u64>(RIP, nextRipOf(uop));
   return CONTINUE_AT_RIP;
 }

@@ -8,6 +8,7 @@ import {
   SEG_CS, SEG_DS, SEG_ES, SEG_FS, SEG_GS, SEG_LDTR, SEG_SS, SEG_TR, TLB_SUPERVISOR,
 } from './generated/layout';
 import { loadPageTables } from './control-registers';
+import { DR6_BT, pendDebug, updateBreakpoints } from './debug';
 import { readFlags, writeFlags } from './flags';
 import { readPointerAs, storeBytesAs } from './mmu';
 import {
@@ -127,7 +128,9 @@ function enterTask(wide: bool, nested: bool, external: u32): bool {
     else setSegment(i, imageSelector(wide, i), 0, 0, 0);
   }
   const good = loadLdt(imageLdt(wide), external) && (isV86 || loadSegments(wide, external));
+  updateBreakpoints();
   updateMode();
+  if (imageTrap(wide)) pendDebug(DR6_BT);
   return good;
 }
 

@@ -1,11 +1,12 @@
 // The software TLBs: filling, flushing, and the bits that send stores to code and watched pages to the slow path.
 
 import {
-  ACCESS_EXEC, ACCESS_WRITE, CPU_COUNT, CPU_INDEX, FRAME_1G, FRAME_2M, FRAME_GLOBAL, FRAME_MASK, OBSERVE_STORES, PAGE_CODE,
+  ACCESS_EXEC, ACCESS_WRITE, CPU_COUNT, CPU_INDEX, DEBUG_ARMED, DEBUG_DATA, FRAME_1G, FRAME_2M, FRAME_GLOBAL, FRAME_MASK, OBSERVE_STORES, PAGE_CODE,
   PAGE_FLAGS, PAGE_WATCH, TAG_INVALID, TAG_MMIO, TAG_SLOW_STORE, TAG_WATCH, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_SETS,
   TLB_SETS_BASE, TLB_SET_EXEC, TLB_SET_READ, TLB_SET_SIZE, TLB_SET_WRITE, TLB_USED, TLB_USER, VCPU_AREA,
   VCPU_AREA_SIZE, VCPU_LARGE_PAGES, VCPU_LARGE_PAGES_SIZE, VCPU_TLB,
 } from './generated/layout';
+import { watchesPage } from './debug';
 import { walk, walkGlobal, walkPhysical, walkShift } from './paging';
 import { directPointer, directWritable, onBus } from './physical';
 import { codeMappingChanged } from './run-state';
@@ -48,6 +49,7 @@ function fill(entry: u32, address: u64, access: u32): void {
     if (access == ACCESS_WRITE && flags & PAGE_CODE) tag |= TAG_SLOW_STORE;
     if (flags & PAGE_WATCH || (access == ACCESS_WRITE && load<u32>(OBSERVE_STORES))) tag |= TAG_WATCH;
   }
+  if (load<u32>(DEBUG_ARMED) & DEBUG_DATA && access != ACCESS_EXEC && watchesPage(linear)) tag |= TAG_WATCH;
   let frame = <u32>(page >> 12) & FRAME_MASK;
   if (walkGlobal) frame |= FRAME_GLOBAL;
   if (walkShift != 12) {
