@@ -29,6 +29,7 @@ export interface CoreImports {
   traceInterrupt(vector: number, hasError: number, errorCode: number, kind: number): void;
   pageTablesChanged(): void;
   watchedAccess(pointer: number, size: number, write: number): void;
+  managementMode(entered: number): void;
   readClock(): void;
   readTaskPriority(): number;
   writeTaskPriority(priority: number): void;

@@ -11,7 +11,13 @@ declare module '../base/trace.ts' {
       readonly kind: 'exception' | 'interrupt' | 'software' | 'nmi';
       readonly pc: Gva;
       readonly faultAddress: Gva;
+      /** Of an exception: the vector in whose delivery it was raised; `undefined` when there was none. */
+      readonly during?: number | undefined;
+      /** Of an exception: the vector that was raised, before it became a double fault. */
+      readonly raised?: number | undefined;
     };
+    /** A processor enters or has left system management mode. */
+    'cpu.management-mode': { readonly cpu: number; readonly entered: boolean };
     'cpu.triple-fault': { readonly cpu: number; readonly pc: Gva; readonly vector: number };
     'cpu.unimplemented': { readonly cpu: number; readonly pc: Gva; readonly bytes: Uint8Array };
     /** A block of guest code was decoded for the first time (what `-d in_asm` prints). */

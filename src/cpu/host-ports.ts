@@ -6,11 +6,13 @@ import type { DirectMemory } from './direct-memory.ts';
 import {
   CR3,
   CR8,
+  DELIVERING,
   FAULT_ADDRESS,
   HOST_HIGH,
   HOST_LOW,
   MODE,
   MODE_CODE_SIZE_MASK,
+  RAISED,
   TRACE_BLOCKS,
   TRACE_INTERRUPTS,
 } from './layout.ts';
@@ -38,6 +40,7 @@ export class HostPorts {
   readonly #interrupts: TraceChannel<'cpu.interrupt'>;
   readonly #blocks: TraceChannel<'cpu.block-decoded'>;
   readonly #tables: TraceChannel<'cpu.page-tables-changed'>;
+  readonly #management: TraceChannel<'cpu.management-mode'>;
   #core!: CoreInstance;
   #direct!: DirectMemory;
 
@@ -46,6 +49,7 @@ export class HostPorts {
     this.#caller = caller;
     this.#interrupts = ports.trace.channel('cpu.interrupt');
     this.#blocks = ports.trace.channel('cpu.block-decoded');
+    this.#management = ports.trace.channel('cpu.management-mode');
     this.#tables = ports.trace.channel('cpu.page-tables-changed');
     this.imports = {
       ...this.#memoryImports(),
@@ -109,6 +113,11 @@ export class HostPorts {
         const accepted = msrs.write(this.#caller.activeCpu, msr >>> 0, value);
         return accepted === undefined ? 0 : accepted ? 1 : 2;
       },
+      managementMode: (entered: number): void => {
+        const cpu = this.#caller.activeCpu;
+        this.#ports.managementMode?.(cpu, entered !== 0);
+        if (this.#management.active) this.#management.emit({ cpu, entered: entered !== 0 });
+      },
       readClock: (): void => {
         const now = Math.floor(clock.now());
         this.#core.setWord(HOST_LOW, now % TWO_32);
@@ -121,6 +130,12 @@ export class HostPorts {
     };
   }
 
+  /** A word that holds a vector + 1, or 0 for none. */
+  #vector(word: number): number | undefined {
+    const value = this.#core.word(word);
+    return value === 0 ? undefined : value - 1;
+  }
+
   #traceImports() {
     return {
       traceInterrupt: (vector: number, hasError: number, errorCode: number, kind: number): void => {
@@ -130,6 +145,8 @@ export class HostPorts {
           errorCode: hasError === 0 ? undefined : errorCode >>> 0,
           kind: DELIVERY_KINDS[kind] ?? 'exception',
           pc: this.#caller.pc,
+          during: this.#vector(DELIVERING),
+          raised: this.#vector(RAISED),
           faultAddress: (vector === PAGE_FAULT ? this.#core.quad(FAULT_ADDRESS) : 0n) as Gva,
         });
       },

@@ -31,7 +31,7 @@ const STATE_PARTS: readonly (readonly [string, number, number])[] = [
   ['xmm', layout.XMM, 16 * 16],
   ['mxcsr', layout.MXCSR, 8],
   ['x87', layout.X87, 0xb0],
-  ['debug, SMM, MONITOR', layout.DEBUG_PENDING, layout.MONITOR_LINE + 4 - layout.DEBUG_PENDING],
+  ['debug, SMM, MONITOR', layout.DEBUG_PENDING, layout.MWAIT_LINE + 4 - layout.DEBUG_PENDING],
   ['scratch', layout.SCRATCH, 64],
   ['scratch for read-modify-write', layout.SCRATCH_RMW, 64],
   ['scratch for code', layout.SCRATCH_CODE, 64],

@@ -167,6 +167,8 @@ export const MONITOR_ARMED = STATE + 0x7d8;
 export const MWAIT_BREAKS = STATE + 0x7dc;
 /** Backing address of the monitored line, 64 bytes (u32). */
 export const MONITOR_LINE = STATE + 0x7e0;
+/** The same while MWAIT waits (u32); 0: it does not. */
+export const MWAIT_LINE = STATE + 0x7e4;
 
 /** Bytes of a read that is no direct pointer (MMIO, page split), and of a read-modify-write of one. */
 export const SCRATCH = STATE + 0x800;
@@ -233,8 +235,8 @@ export const EXIT_REASON = CONTROL + 0x4c;
 /** Vector of the exception that could not be delivered, after a triple fault (u32). */
 export const TRIPLE_FAULT_VECTOR = CONTROL + 0x50;
 /** During an exception's delivery (u32 each, vector + 1, 0 none): in whose delivery it was raised; which, before it became #DF. */
-export const DELIVERING = CONTROL + 0x58;
-export const RAISED = CONTROL + 0x5c;
+export const DELIVERING = CONTROL + 0x60;
+export const RAISED = CONTROL + 0x64;
 /** 1: every store to RAM is told to the host before it happens (u32). */
 export const OBSERVE_STORES = CONTROL + 0x54;
 /** 1: PAUSE ends the run with EXIT_PAUSED, because another processor could use the time (u32). */

@@ -90,6 +90,11 @@ export interface ProcessorPorts {
   /** Virtual time, which the time-stamp counter counts in nanoseconds. */
   readonly clock: Pick<VirtualClock, 'now'>;
   readonly trace: TraceBus;
+  /**
+   * `cpu` enters system management mode (its state has not been saved yet) or has left it: the machine shows or hides
+   * SMRAM, and may replace the direct ranges.
+   */
+  managementMode?(cpu: number, entered: boolean): void;
 }
 
 export interface ProcessorOptions {
@@ -150,6 +155,8 @@ export interface ProcessorLike {
   /** Level of the INTR pin of `cpu`. */
   setInterruptLine(cpu: number, asserted: boolean): void;
   raiseNmi(cpu: number): void;
+  /** A system management interrupt: taken before the next instruction; within the mode one is kept for later. */
+  raiseSmi(cpu: number): void;
   /** INIT: taken before the next instruction of `cpu`. Processor 0 goes on at the reset vector, others wait. */
   raiseInit(cpu: number): void;
   /** Start-up IPI: a waiting `cpu` begins in real mode at `vector` << 12; another ignores it. */

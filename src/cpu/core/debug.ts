@@ -4,9 +4,10 @@
 
 import {
   BLOCK_COUNT, BLOCK_HEADER, BLOCK_RIP, DEBUG_ARMED, DEBUG_DATA, DEBUG_EXECUTE, DEBUG_PENDING, DEBUG_PORTS,
-  DEBUG_REGISTERS, EVENTS, EVENT_DEBUG, LEAVE_BLOCK, SEG_CS, UOP_OFFSET, UOP_SIZE,
+  DEBUG_REGISTERS, EVENTS, EVENT_DEBUG, LEAVE_BLOCK, UOP_OFFSET, UOP_SIZE,
 } from './generated/layout';
-import { CR4_DE, DB, cr4, longMode, raise, segmentBase } from './state';
+import { codeAddress } from './run-state';
+import { CR4_DE, DB, cr4, raise } from './state';
 import { flushAll } from './tlb';
 
 const DR6: u32 = DEBUG_REGISTERS + 6 * 8;
@@ -128,11 +129,6 @@ export function watchPorts(port: u32, size: u32): void {
 }
 
 // --- Instructions --------------------------------------------------------------------------------------------------
-
-@inline
-function codeAddress(rip: u64): u64 {
-  return longMode() ? rip + segmentBase(SEG_CS) : (rip + segmentBase(SEG_CS)) & 0xffffffff;
-}
 
 /** The armed instruction breakpoints at an address, as bits of DR6. */
 export function breakpointsAt(rip: u64): u32 {

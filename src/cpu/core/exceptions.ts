@@ -3,10 +3,10 @@
 import {
   CONTINUE_AT_RIP, CR2, DEBUG_PENDING, DELIVERING, DELIVER_EXCEPTION, DELIVER_INTERRUPT, DELIVER_NMI, DELIVER_SOFTWARE,
   EFLAGS, EVENTS, EVENT_DEBUG, EVENT_EXIT, EVENT_HALTED, EVENT_INIT, EVENT_STARTUP, EVENT_INTERRUPT_LINE, EVENT_LIMIT,
-  EVENT_NMI, EXIT_BUDGET, EXIT_HALTED, EXIT_REQUESTED, EXIT_TRIPLE_FAULT,
+  EVENT_NMI, EVENT_SMI, EXIT_BUDGET, EXIT_HALTED, EXIT_REQUESTED, EXIT_TRIPLE_FAULT,
   FAULT, FAULTED, FAULTED_AT_RIP, FAULT_ADDRESS, FAULT_ERROR, FAULT_HAS_ERROR, FRAME, HALTED, IDT_BASE, IDT_LIMIT,
-  INTERRUPT_SHADOW, NMI_BLOCKED, RAISED, RIP, RSP, SCRATCH_RMW, SEG_CS, SEG_DS, SEG_ES, SEG_FS, SEG_GS, SEG_SS,
-  SHADOW_ALL, TLB_SUPERVISOR, TRACE_INTERRUPTS, TRIPLE_FAULT_VECTOR,
+  INTERRUPT_SHADOW, MONITOR_ARMED, MWAIT_BREAKS, MWAIT_LINE, NMI_BLOCKED, RAISED, RIP, RSP, SCRATCH_RMW, SEG_CS, SEG_DS, SEG_ES, SEG_FS, SEG_GS, SEG_SS,
+  SHADOW_ALL, SMM_ACTIVE, TLB_SUPERVISOR, TRACE_INTERRUPTS, TRIPLE_FAULT_VECTOR,
 } from './generated/layout';
 import { dropPendingDebug, raiseDebug } from './debug';
 import { readFlags, writeFlags } from './flags';
@@ -25,6 +25,7 @@ import {
   longMode, protectedMode, raise, raiseGeneralProtection, selector, setCpl, setSegment, updateMode,
 } from './state';
 import { setStepping } from './run-state';
+import { enterManagementMode } from './smm';
 import { BY_EVENT, enteredWideTask, switchTask, taskTargetFits } from './task-switch';
 
 /** The gate that {@link readGate} read. */
@@ -128,7 +129,8 @@ export function serviceEvents(): i32 {
     store<u32>(EVENTS, events & ~EVENT_EXIT);
     return EXIT_REQUESTED;
   }
-  if (events & (EVENT_INIT | EVENT_STARTUP)) {
+  // INIT waits for the end of system management mode.
+  if (events & (EVENT_INIT | EVENT_STARTUP) && !load<u32>(SMM_ACTIVE)) {
     serviceInit();
     return -1;
   }
@@ -140,6 +142,10 @@ export function serviceEvents(): i32 {
   }
   // Nothing but INIT and a start-up IPI reaches a processor that has not been started (Vol. 3A 8.4.3).
   if (load<u32>(HALTED) == WAIT_FOR_STARTUP) return EXIT_HALTED;
+  if (events & EVENT_SMI && !load<u32>(SMM_ACTIVE) && !load<u32>(INTERRUPT_SHADOW)) {
+    enterManagementMode();
+    return -1;
+  }
   if (events & EVENT_DEBUG && load<u32>(INTERRUPT_SHADOW) != SHADOW_ALL) {
     const reason = deliverDebug();
     if (reason >= 0) return reason;
@@ -152,6 +158,7 @@ export function serviceEvents(): i32 {
       store<u32>(NMI_BLOCKED, 1);
       return deliverInterrupt(NMI, DELIVER_NMI);
     }
+    if (events & EVENT_INTERRUPT_LINE && load<u32>(MWAIT_BREAKS)) wake();
     if (events & EVENT_INTERRUPT_LINE && load<u32>(EFLAGS) & FLAG_IF) {
       const vector = acknowledgeInterrupt();
       if (vector >= 0) {
@@ -182,6 +189,8 @@ export function halt(how: u32): void {
 }
 
 function wake(): void {
+  store<u32>(MWAIT_LINE, 0);
+  store<u32>(MWAIT_BREAKS, 0);
   store<u32>(HALTED, 0);
   store<u32>(EVENTS, load<u32>(EVENTS) & ~EVENT_HALTED);
 }
@@ -189,6 +198,8 @@ function wake(): void {
 /** One delivery. False: a fault is pending and the processor is as it was before, unless {@link failedInTask}. */
 function deliver(vector: u32, hasError: bool, error: u32, next: u64, fault: bool, software: bool): bool {
   failedInTask = false;
+  // A handler may store to the monitored line: MWAIT then falls through.
+  store<u32>(MONITOR_ARMED, 0);
   if (!protectedMode()) return deliverReal(vector, next);
   const external: u32 = software ? 0 : 1;
   if (!readGate(vector, external, software)) return false;

@@ -52,6 +52,10 @@ export function mmioWrite64(address: u64, size: u32, value: u64): void {
 @external('host', 'watchedAccess')
 export declare function watchedAccess(pointer: u32, size: u32, write: u32): void;
 
+/** The active processor enters (1) or has left (0) system management mode: the machine shows or hides SMRAM. */
+@external('host', 'managementMode')
+export declare function managementMode(entered: u32): void;
+
 /** Leaves the virtual time in nanoseconds at HOST_LOW, HOST_HIGH. */
 @external('host', 'readClock')
 export declare function readClock(): void;

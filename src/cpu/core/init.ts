@@ -1,12 +1,13 @@
 // RESET, INIT and the start-up IPI (Intel SDM Vol. 3A 8.4, 9.1): what they leave in the active processor's registers.
 
 import {
-  CPU_INDEX, CR0, DEBUG_REGISTERS, EFLAGS, EVENTS, EVENT_EXIT, EVENT_HALTED, EVENT_INIT,
+  CPU_INDEX, CR0, DEBUG_PENDING, DEBUG_REGISTERS, EFLAGS, EVENTS, EVENT_EXIT, EVENT_HALTED, EVENT_INIT,
   EVENT_INTERRUPT_LINE, EVENT_LIMIT, EVENT_STARTUP, EXIT_PAUSED, EXIT_REASON, EXIT_TO_HOST, GDT_LIMIT, HALTED, IDT_LIMIT,
   MISC_ENABLE, MXCSR, MXCSR_MASK, NEXT, PAT, PAUSE_YIELDS, RDX, RIP, SEG_CS, SEG_DS, SEG_ES, SEG_FS, SEG_GS, SEG_LDTR, SEG_SS,
-  SEG_TR, SIGNATURE, STAR, STARTUP_VECTOR, STATE, STATE_SIZE, TLB_SETS_BASE, VCPU_AREA, VCPU_AREA_SIZE, VCPU_PARKED_STATE, VCPU_TLB,
+  SEG_TR, SIGNATURE, SMBASE, STAR, STARTUP_VECTOR, STATE, STATE_SIZE, TLB_SETS_BASE, VCPU_AREA, VCPU_AREA_SIZE, VCPU_PARKED_STATE, VCPU_TLB,
   X87_CONTROL, X87_TAG, XCR0, XMM,
 } from './generated/layout';
+import { updateBreakpoints } from './debug';
 import { codeMappingChanged } from './run-state';
 import { FLAG_TF, setSegment, updateMode } from './state';
 import { nextRipOf } from './system-operands';
@@ -39,6 +40,7 @@ export function resetActive(): void {
   store<u64>(DEBUG_REGISTERS + 7 * 8, 0x400);
   store<u64>(PAT, 0x0007040600070406);
   store<u64>(MISC_ENABLE, 1);
+  store<u32>(SMBASE, 0x30000);
   store<u64>(XCR0, 1);
   store<u32>(MXCSR, 0x1f80);
   store<u32>(MXCSR_MASK, 0xffff);
@@ -87,6 +89,8 @@ function initActive(): void {
   store<u32>(STARTUP_VECTOR, startupVector);
   if (cpu) waitForStartup();
   // What follows from the registers came back with the rest of the old state.
+  store<u32>(DEBUG_PENDING, 0);
+  updateBreakpoints();
   updateMode();
 }
 

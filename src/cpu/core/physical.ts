@@ -57,6 +57,20 @@ export function physicalRead32(address: u64): u32 {
   return p ? load<u32>(p) : <u32>mmioRead64(at, 4);
 }
 
+/** Stores 2, 4 or 8 bytes. */
+export function physicalWrite(entry: u64, size: u32, value: u64): void {
+  const address = onBus(entry);
+  const p = directPointer(address, size);
+  if (!p || !directWritable) {
+    mmioWrite64(address, size, value);
+    return;
+  }
+  if (size == 8) store<u64>(p, value);
+  else if (size == 4) store<u32>(p, <u32>value);
+  else store<u16>(p, <u16>value);
+  if (load<u8>(PAGE_FLAGS + (p >>> 12)) & PAGE_CODE) dropCode(p, size);
+}
+
 /** Sets bits of a page table entry (accessed, dirty). The low word holds both. */
 export function physicalSetBits(entry: u64, bits: u32): void {
   const address = onBus(entry);

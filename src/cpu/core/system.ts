@@ -145,7 +145,7 @@ export function sys_out_dx(uop: u32): i32 {
   return output(uop, load<u16>(RDX));
 }
 
-// --- CPUID, MONITOR, random numbers --------------------------------------------------------------------------------------
+// --- CPUID, random numbers --------------------------------------------------------------------------------------
 
 /** Entry of the model's table for a leaf, 0 if it has none. */
 function leafEntry(leaf: u32, subleaf: u32): u32 {
@@ -200,23 +200,6 @@ export function sys_cpuid(uop: u32): i32 {
   store<u64>(RCX, ecx);
   store<u64>(RDX, edx);
   return NEXT;
-}
-
-/** Nothing to watch: one processor runs at a time. MWAIT behaves as a NOP, which its specification allows. */
-export function sys_monitor(uop: u32): i32 {
-  return monitorAllowed() ? NEXT : FAULTED;
-}
-export function sys_mwait(uop: u32): i32 {
-  if (!monitorAllowed()) return FAULTED;
-  store<u64>(RIP, nextRipOf(uop));
-  return CONTINUE_AT_RIP;
-}
-function monitorAllowed(): bool {
-  if (!(load<u32>(FEATURES_1_ECX) & 8) || cpl() != 0) {
-    raise(UD);
-    return false;
-  }
-  return true;
 }
 
 /** RDRAND and RDSEED: numbers from the host's seeded source, so that runs repeat; always successful (CF = 1). */

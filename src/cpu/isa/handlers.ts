@@ -335,6 +335,8 @@ const SYSTEM_MODULE_LISTS: Readonly<Record<string, string>> = {
   init: 'pause',
   xsave: 'xgetbv xrstor xrstors xsave xsavec xsaveopt xsaves xsetbv',
   'segment-bases': 'rdfsbase rdgsbase rdpid wrfsbase wrgsbase',
+  smm: 'rsm',
+  monitor: 'monitor mwait',
   syscalls: 'swapgs syscall sysenter sysexit sysret',
 };
 const SYSTEM_MODULES = new Map(

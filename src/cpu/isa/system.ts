@@ -44,7 +44,7 @@ export const SYSTEM_ROWS: readonly Row[] = [
   row('0f 07', 'SYSRET', '', '', 'sys_sysret', 'end priv cpuid=syscall'),
   row('0f 34', 'SYSENTER', '', '', 'sys_sysenter', 'end cpuid=sep'),
   row('0f 35', 'SYSEXIT', '', '', 'sys_sysexit', 'end priv cpuid=sep'),
-  row('0f aa', 'RSM', '', '', 'unimplemented', 'end'),
+  row('0f aa', 'RSM', '', 'w:oszapc', 'sys_rsm', 'end'),
   row('np 66 0f c7 /6 reg', 'RDRAND', 'Rv', 'w:oszapc', 'sys_rdrand', 'cpuid=rdrand'),
   row('np 66 0f c7 /7 reg', 'RDSEED', 'Rv', 'w:oszapc', 'sys_rdseed', 'cpuid=rdseed'),
   row('f4', 'HLT', '', '', 'sys_hlt', 'end priv'),

@@ -70,6 +70,7 @@ export class TestMachine {
   onMmioWrite: (address: number, size: number) => void = () => {};
   onPortRead: (port: number, size: number) => number = () => 0xff;
   onPortWrite: (port: number, value: number, size: number) => void = () => {};
+  onManagementMode: (cpu: number, entered: boolean) => void = () => {};
   /** Vector that the next acknowledge cycle gives. */
   vector = 0x20;
   acknowledged = 0;
@@ -125,6 +126,7 @@ export class TestMachine {
           },
         },
         msrs: { read: () => undefined, write: () => undefined },
+        managementMode: (cpu, entered) => this.onManagementMode(cpu, entered),
         clock: this.clock,
         trace: this.trace,
       },
