@@ -3,6 +3,7 @@ import type { Gpa } from '../base/address.ts';
 import { assert } from '../base/assert.ts';
 import type { CoreInstance } from './core-instance.ts';
 import { DIRECT_COUNT, DIRECT_RANGE_SIZE, DIRECT_RANGES, DIRECT_RANGES_MAX, PAGE_CODE, PAGE_FLAGS } from './layout.ts';
+import { wakeMonitor } from './monitor-line.ts';
 import type { DirectRange } from './types.ts';
 
 interface Range {
@@ -85,8 +86,9 @@ export class DirectMemory {
     }
   }
 
-  /** Drops code that was decoded from these backing bytes. Costs a byte test per page when there is none. */
+  /** Bytes were written from outside: wakes MWAIT, and drops code decoded there. Costs a byte test per page when there is none. */
   invalidateCode(pointer: number, bytes: number): void {
+    wakeMonitor(this.#core, pointer, bytes);
     if (bytes === 0) return;
     const flags = this.#core.bytes;
     const lastPage = (pointer + bytes - 1) >>> 12;

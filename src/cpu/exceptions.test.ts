@@ -330,6 +330,8 @@ describe('external interrupts', () => {
         vector: 14,
         errorCode: 0,
         kind: 'exception',
+        during: undefined,
+        raised: 14,
         pc: BigInt(code.addressOf('bad')),
         faultAddress: BigInt(WINDOW + 8),
       },

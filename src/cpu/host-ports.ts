@@ -145,8 +145,8 @@ export class HostPorts {
           errorCode: hasError === 0 ? undefined : errorCode >>> 0,
           kind: DELIVERY_KINDS[kind] ?? 'exception',
           pc: this.#caller.pc,
-          during: this.#vector(DELIVERING),
-          raised: this.#vector(RAISED),
+          during: kind === 0 ? this.#vector(DELIVERING) : undefined,
+          raised: kind === 0 ? this.#vector(RAISED) : undefined,
           faultAddress: (vector === PAGE_FAULT ? this.#core.quad(FAULT_ADDRESS) : 0n) as Gva,
         });
       },

@@ -36,8 +36,6 @@ import {
   MODE,
   MODE_CODE_64,
   MODE_CODE_SIZE_MASK,
-  MWAIT_BREAKS,
-  MWAIT_LINE,
   NMI_BLOCKED,
   PAUSE_YIELDS,
   STARTUP_VECTOR,
@@ -133,18 +131,7 @@ export class Processor implements ProcessorLike {
     this.#direct.forEachPart(address, size, (pointer, bytes) => {
       this.#direct.invalidateCode(pointer, bytes);
       this.#writers.noteDevice(pointer, bytes, writer);
-      this.#wakeMonitor(pointer, bytes);
     });
-  }
-
-  /** A write to the line that MWAIT waits for wakes it (64 bytes). */
-  #wakeMonitor(pointer: number, bytes: number): void {
-    const line = this.core.word(MWAIT_LINE);
-    if (line === 0 || pointer >= line + 64 || pointer + bytes <= line) return;
-    this.core.setWord(MWAIT_LINE, 0);
-    this.core.setWord(MWAIT_BREAKS, 0);
-    this.core.setWord(HALTED, 0);
-    this.#drop(this.activeCpu, EVENT_HALTED);
   }
 
   observeStores(listener: ((address: Gpa, size: number) => void) | undefined): void {

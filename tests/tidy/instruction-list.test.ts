@@ -17,7 +17,7 @@ describe('docs/instructions.md', () => {
     expect(text).toMatch(/^\| MOVDQA \| .*`66 0f 6f \/r {2}Vx,Wx`/m);
     const [, refused] = text.split('## Known and not implemented');
     expect(text).toMatch(/^\| FSQRT \| `d9 \/7 rm2 reg`/m);
-    expect(refused).toContain('- RSM: ');
+    expect(refused).toContain('The run ends with the bytes');
     expect(text).toMatch(/^\| ANDN \| .*`vex\.128\.np\.0f38\.wig f2 \/r {2}Gy,By,Ey`/m);
     expect(refused).not.toContain('- ADD');
   });
