@@ -28,7 +28,7 @@ function doubleOf(value: i64): u64 {
   const error: f64 = r >= 9223372036854775808.0 ? -1 : <f64>(value - <i64>r);
   return settle<u64>(reinterpret<u64>(r), error);
 }
-function floatOf(value: i64): u32 {
+export function floatOf(value: i64): u32 {
   const r = <f32>value;
   const error: f64 = r >= 9223372036854775808.0 ? -1 : <f64>(value - <i64>r);
   return settle<u32>(reinterpret<u32>(r), error);
@@ -75,7 +75,7 @@ export function cvtdq2pd(u: u32): i32 {
 
 // --- Floating point to integer -------------------------------------------------------------------------------------------
 
-function integer32<T>(bits: T, truncate: bool): u32 {
+export function integer32<T>(bits: T, truncate: bool): u32 {
   if (isNan<T>(bits)) return indefinite32();
   const value = toNumber<T>(flushed<T>(bits));
   const rounded = roundToInteger(value, truncate);

@@ -4,6 +4,7 @@
  */
 
 import { SIZED_VECTOR_HANDLERS, VECTOR_HANDLERS } from './vector-handlers.ts';
+import { MMX_HANDLERS } from './mmx-handlers.ts';
 import { X87_HANDLERS } from './x87-handlers.ts';
 
 /** Operand forms: register/memory destination, register/memory/immediate source. */
@@ -319,7 +320,7 @@ for (const [from, names] of Object.entries(VECTOR_HANDLERS)) plain(from, names);
 for (const [from, names] of Object.entries(SIZED_VECTOR_HANDLERS)) sized(from, names);
 plain('crc32', 'crc32_byte');
 
-for (const [name, call, from, args] of X87_HANDLERS) define(name, call, from, { args });
+for (const [name, call, from, args] of [...X87_HANDLERS, ...MMX_HANDLERS]) define(name, call, from, { args });
 
 // --- System (src/cpu/core/system.ts and its neighbours) -----------------------------------------------------------------
 

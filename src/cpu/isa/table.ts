@@ -3,6 +3,7 @@ import { AVX_ROWS } from './avx.ts';
 import { BIT_MANIPULATION_ROWS } from './bit-manipulation.ts';
 import { CRYPTO_ROWS } from './crypto.ts';
 import { INTEGER_ROWS } from './integer.ts';
+import { MMX_ROWS } from './mmx.ts';
 import type { Row } from './row.ts';
 import { SSE_ROWS } from './sse.ts';
 import { SSE3_ROWS } from './sse3.ts';
@@ -27,6 +28,7 @@ export const OPCODE_SECTIONS: readonly (readonly [string, readonly Row[]])[] = [
   ['General purpose', INTEGER_ROWS],
   ['System', [...SYSTEM_ROWS, ...XSAVE_ROWS]],
   ['x87', X87_ROWS],
+  ['MMX', MMX_ROWS],
   ['BMI1, BMI2 and ADX', BIT_MANIPULATION_ROWS],
   ['SSE and SSE2', SSE_ROWS],
   ['SSE3 and SSSE3', SSE3_ROWS],
