@@ -3,8 +3,8 @@
  * A handler is `sized` when it is a generic over the operand type; a hot one is also specialised by operand form.
  */
 
-import { SIZED_VECTOR_HANDLERS, VECTOR_HANDLERS } from './vector-handlers.ts';
 import { MMX_HANDLERS } from './mmx-handlers.ts';
+import { SIZED_VECTOR_HANDLERS, VECTOR_HANDLERS } from './vector-handlers.ts';
 import { X87_HANDLERS } from './x87-handlers.ts';
 
 /** Operand forms: register/memory destination, register/memory/immediate source. */
