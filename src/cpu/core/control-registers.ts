@@ -209,8 +209,15 @@ function writeCr4(value: u64): bool {
 
 // --- Instructions ----------------------------------------------------------------------------------------------------
 
+/** CR1, CR5 to CR7 and CR9 to CR15 do not exist: #UD, whatever the privilege. */
+function exists(number: u32): bool {
+  if (number < 9 && ((1 << number) & 0x11d) != 0) return true;
+  raise(UD);
+  return false;
+}
+
 export function sys_mov_from_control(uop: u32): i32 {
-  if (notPrivileged()) return FAULTED;
+  if (!exists(srcNumber(uop)) || notPrivileged()) return FAULTED;
   let value: u64;
   switch (srcNumber(uop)) {
     case 0:
@@ -237,7 +244,7 @@ export function sys_mov_from_control(uop: u32): i32 {
 }
 
 export function sys_mov_to_control(uop: u32): i32 {
-  if (notPrivileged()) return FAULTED;
+  if (!exists(dstNumber(uop)) || notPrivileged()) return FAULTED;
   const value = code64() ? load<u64>(srcRegister(uop)) : <u64>load<u32>(srcRegister(uop));
   // RIP moves on before the change: what follows runs under the new mode.
   const next = nextRipOf(uop);

@@ -37,6 +37,9 @@ export function signal(flags: u32): void {
 
 /** Notes the exceptions in MXCSR. False, with #XM (or #UD) pending, when one is unmasked: nothing may be written. */
 export function endFloat(): bool {
+  const masks = load<u32>(MXCSR) >> 7;
+  // What is found before computing, and not masked, keeps every element from being computed (Vol. 1 11.5.3, 4.9.2).
+  if (raised & (IE | DENORMAL | ZE) & ~masks) raised &= IE | DENORMAL | ZE;
   const mxcsr = load<u32>(MXCSR) | raised;
   store<u32>(MXCSR, mxcsr);
   if (!(raised & ~(mxcsr >> 7) & 0x3f)) return true;

@@ -11,7 +11,8 @@ import {
 import { dropCode } from './blocks';
 import { watchData } from './debug';
 import { mmioRead64, mmioWrite64, watchedAccess } from './host';
-import { currentUop } from './state';
+import { canonical } from './paging';
+import { currentUop, longMode, raiseGeneralProtection } from './state';
 import { slotOf, translate } from './tlb';
 
 // --- Who wrote this byte -------------------------------------------------------------------------------------------
@@ -58,11 +59,19 @@ export function readPointer(address: u64, size: u32): u32 {
   return readPointerAs(address, size, load<u32>(ACCESS_KIND), SCRATCH);
 }
 
+/** An operand that ends beyond canonical addresses is #GP(0), whatever the page fault of its beginning. */
+function checkEnd(address: u64): void {
+  if (longMode() && !canonical(address)) raiseGeneralProtection();
+}
+
 /** A read with explicit rights: descriptor tables and TSS are read as supervisor whatever CPL is. */
 export function readPointerAs(address: u64, size: u32, kind: u32, scratch: u32): u32 {
   const inPage: u32 = 0x1000 - (<u32>address & 0xfff);
   const entry = translate(address, ACCESS_READ, kind);
-  if (!entry) return 0;
+  if (!entry) {
+    if (size > inPage) checkEnd(address + inPage);
+    return 0;
+  }
   if (size <= inPage) {
     const tag = load<u64>(entry);
     if (!(tag & (TAG_MMIO | TAG_WATCH))) return <u32>address + load<u32>(entry, 8);
@@ -140,7 +149,10 @@ export function storeBytes(address: u64, size: u32, from: u32): bool {
 export function storeBytesAs(address: u64, size: u32, from: u32, kind: u32): bool {
   const inPage: u32 = 0x1000 - (<u32>address & 0xfff);
   const entry = translate(address, ACCESS_WRITE, kind);
-  if (!entry) return false;
+  if (!entry) {
+    if (size > inPage) checkEnd(address + inPage);
+    return false;
+  }
   if (size <= inPage) {
     storePart(entry, address, size, from);
     return true;
@@ -228,7 +240,10 @@ export function modifiable<T>(address: u64): u32 {
 export function modifyPointer(address: u64, size: u32): u32 {
   const kind = load<u32>(ACCESS_KIND);
   const inPage: u32 = 0x1000 - (<u32>address & 0xfff);
-  if (!translate(address, ACCESS_WRITE, kind)) return 0;
+  if (!translate(address, ACCESS_WRITE, kind)) {
+    if (size > inPage) checkEnd(address + inPage);
+    return 0;
+  }
   if (size > inPage && !translate(address + inPage, ACCESS_WRITE, kind)) return 0;
   const direct = storePointer(address, size);
   if (direct) return direct;

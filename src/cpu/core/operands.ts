@@ -187,14 +187,16 @@ function readSlow(u: u32, given: u64, size: u32): u32 {
   const address = withReadRight(given);
   if (address == BAD_ADDRESS && faultPending()) return 0;
   const pointer = readPointer(address, size);
-  if (!pointer) stackFault(u, address);
+  if (!pointer) stackFault(u, address, size);
   else afterSlow(u);
   return pointer;
 }
 
 /** A non-canonical stack address is #SS(0), not #GP(0) (Vol. 3A 6.15). */
-function stackFault(u: u32, address: u64): void {
-  if (load<u8>(u, UOP_SCALE) & EA_STACK && <i64>address >> 47 != <i64>address >> 63) raise(SS, 0, true);
+function stackFault(u: u32, address: u64, size: u32): void {
+  if (!(load<u8>(u, UOP_SCALE) & EA_STACK)) return;
+  const last = address + size - 1;
+  if (<i64>address >> 47 != <i64>address >> 63 || <i64>last >> 47 != <i64>last >> 63) raise(SS, 0, true);
 }
 
 function writeSlow(u: u32, given: u64, size: u32, value: u64): bool {
@@ -202,7 +204,7 @@ function writeSlow(u: u32, given: u64, size: u32, value: u64): bool {
   const address = withWriteRight(given);
   if (address == BAD_ADDRESS && faultPending()) return false;
   if (!storeSlow(address, size, value)) {
-    stackFault(u, address);
+    stackFault(u, address, size);
     return false;
   }
   afterSlow(u);
@@ -214,7 +216,7 @@ function modifySlow(u: u32, given: u64, size: u32): u32 {
   const address = withWriteRight(given);
   if (address == BAD_ADDRESS && faultPending()) return 0;
   const pointer = modifyPointer(address, size);
-  if (!pointer) stackFault(u, address);
+  if (!pointer) stackFault(u, address, size);
   else afterSlow(u);
   return pointer;
 }
@@ -354,7 +356,7 @@ export function writeBlock(u: u32, given: u64, size: u32, from: u32): bool {
   const address = withWriteRight(given);
   if (address == BAD_ADDRESS && faultPending()) return false;
   if (!storeBytes(address, size, from)) {
-    stackFault(u, address);
+    stackFault(u, address, size);
     return false;
   }
   afterSlow(u);
@@ -372,7 +374,7 @@ export function storable(u: u32, address: u64, size: u32): bool {
   if (address == BAD_ADDRESS && faultPending()) return false;
   while (size) {
     if (!translate(address, ACCESS_WRITE, load<u32>(ACCESS_KIND))) {
-      stackFault(u, address);
+      stackFault(u, address, 16);
       return false;
     }
     const part = min<u32>(size, 0x1000 - (<u32>address & 0xfff));
