@@ -1,8 +1,9 @@
 /** The core's decoder alone: bytes in, length and row of the opcode table out. */
 import { CoreInstance } from '../core-instance.ts';
 import { rowsInTableOrder } from '../isa/decode-source.ts';
+import { FEATURE_WORDS } from '../isa/features.ts';
 import type { Row } from '../isa/row.ts';
-import { MODE_CODE_16, MODE_CODE_32, MODE_CODE_64, MODE_PROTECTED } from '../layout.ts';
+import { FEATURES, MODE_CODE_16, MODE_CODE_32, MODE_CODE_64, MODE_PROTECTED } from '../layout.ts';
 
 export const CODE_SIZES = [16, 32, 64] as const;
 export type CodeSize = (typeof CODE_SIZES)[number];
@@ -28,6 +29,8 @@ export class DecodeProbe {
       { memoryBytes: size, cpus: 1, trackWriters: false },
       new Proxy({} as ConstructorParameters<typeof CoreInstance>[1], { get: () => refuse }),
     );
+    // Every feature: the rows of all of them are compared.
+    this.#core.bytes.fill(0xff, FEATURES, FEATURES + FEATURE_WORDS.length * 4);
     this.#core.exports.initialise();
     this.bytes = this.#core.allocate(size);
   }

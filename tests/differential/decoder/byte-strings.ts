@@ -42,7 +42,8 @@ function guided(dice: Dice, row: Row, into: number[]): void {
     if (dice.chance(8)) prefixes(dice, into);
     vexPrefix(dice, row, row.vex, into);
     into.push(row.opcode);
-    return modrmByte(dice, row, into);
+    modrmByte(dice, row, into);
+    return;
   }
   if (row.prefixes !== 15 && !dice.chance(16)) {
     const fits = MANDATORY.filter(([bit]) => row.prefixes & bit);

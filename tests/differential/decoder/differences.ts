@@ -43,6 +43,8 @@ const NAMES: Readonly<Record<string, string>> = {
   MOVLPS: 'MOVHLPS',
   MOVS: 'MOVSB MOVSW MOVSD MOVSQ',
   OUTS: 'OUTSB OUTSW OUTSD',
+  PCMPESTRI: 'PCMPESTRI64',
+  PCMPESTRM: 'PCMPESTRM64',
   PEXTRD: 'PEXTRQ',
   PINSRD: 'PINSRQ',
   POPA: 'POPAD',
@@ -58,6 +60,8 @@ const NAMES: Readonly<Record<string, string>> = {
   XLAT: 'XLATB',
   XRSTOR: 'XRSTOR64',
   XSAVE: 'XSAVE64',
+  XRSTORS: 'XRSTORS64',
+  XSAVES: 'XSAVES64',
   XSAVEC: 'XSAVEC64',
   XSAVEOPT: 'XSAVEOPT64',
 };
@@ -159,5 +163,16 @@ export const DIFFERENCES: readonly Difference[] = [
     name: 'row to be written',
     reason: 'a row that only keeps the place of instructions which end the run with their name',
     explains: ({ row }) => row?.handler === 'unimplemented',
+  },
+  {
+    name: 'OPEN: MMX forms of SSSE3',
+    reason: 'rows that are still to be written',
+    explains: ({ row, judged }) => row === undefined && judged.features.includes('SSSE3') && /\bmm\d/.test(judged.text),
+  },
+  {
+    name: 'OPEN: VEX.vvvv 0111 outside 64-bit mode',
+    reason:
+      'its highest bit says nothing there; whether an instruction without that operand is then invalid is not settled',
+    explains: ({ row, codeSize, judged }) => row?.vex !== undefined && codeSize !== 64 && !judged.valid,
   },
 ];

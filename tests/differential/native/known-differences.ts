@@ -1,0 +1,178 @@
+/** Differences between the host's processor and ours that are no mistake, each with its reason. */
+import { readFileSync } from 'node:fs';
+import type { Row } from '../../../src/cpu/isa/row.ts';
+import { AT, type CaseView, LOCAL_DATA, TRAP_FLAG } from './case-layout.ts';
+
+export interface Compared {
+  readonly row: Row;
+  readonly before: CaseView;
+  readonly ours: CaseView;
+  readonly theirs: CaseView;
+  /** What differs, as `differences` says it. */
+  readonly found: readonly string[];
+}
+
+const INVALID_OPCODE = 6;
+const DEBUG = 1;
+const STACK_FAULT = 12;
+const SIMD_EXCEPTION = 19;
+const PAGE_FAULT = 14;
+/** MXCSR.OM and UM; PE; MM. */
+const RANGE_MASKS = 0xc00;
+const MISALIGNED_MASK = 0x2_0000;
+const PRECISION_FLAG = 0x20;
+const GENERAL_PROTECTION = 13;
+
+interface Known {
+  readonly reason: string;
+  readonly explains: (compared: Compared) => boolean;
+}
+
+const isAmd = /^vendor_id\s*: AuthenticAMD$/m.test(readFileSync('/proc/cpuinfo', 'utf8'));
+
+const PREFIXES = new Set([0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65]);
+
+/** Whether REX.W is set. */
+function isWide(before: CaseView): boolean {
+  for (let at = AT.code; at < AT.code + 15; at++) {
+    const byte = before.bytes[at]!;
+    if (!PREFIXES.has(byte)) return before.is64 && (byte & 0xf8) === 0x48;
+  }
+  return false;
+}
+
+/** Whether one of the bytes in front of the opcode is this one: legacy prefixes only. */
+function hasPrefix(before: CaseView, prefix: number): boolean {
+  for (let at = AT.code; at < AT.code + 15 && PREFIXES.has(before.bytes[at]!); at++)
+    if (before.bytes[at] === prefix) return true;
+  return false;
+}
+
+const isAddressFault = (vector: number) => vector >= STACK_FAULT && vector <= PAGE_FAULT;
+
+/** `OPEN` begins what is a mistake of ours and waits to be mended. */
+const KNOWN: readonly Known[] = [
+  {
+    reason: 'AMD takes near branches with 66 as 16-bit in 64-bit mode, Intel ignores it (SDM Vol. 2, JMP)',
+    explains: ({ row, before }) => isAmd && before.is64 && row.options.includes('f64') && hasPrefix(before, 0x66),
+  },
+  {
+    reason: 'AMD has no far pointers with 64-bit offsets (APM Vol. 3, LSS), Intel has (SDM Vol. 2)',
+    explains: ({ row, before }) =>
+      isAmd && isWide(before) && /^sys_(load_far|(call|jmp)_far_indirect)$/.test(row.handler),
+  },
+  {
+    reason: 'AMD refuses PREFETCHW with a register, Intel runs it as NOP (SDM Vol. 2, opcode map)',
+    explains: ({ row, theirs }) => isAmd && row.mnemonic === 'PREFETCHW' && theirs.u32(AT.vector) === INVALID_OPCODE,
+  },
+  {
+    reason: 'AMD pushes in the mode of the new code segment, Intel in that of the old (CALL far into 64-bit code)',
+    explains: ({ row, before }) =>
+      isAmd && !before.is64 && /^sys_call_far/.test(row.handler) && before.segment(1) === LOCAL_DATA,
+  },
+  {
+    reason: 'AMD raises #UD for UD1 before it has fetched all of it',
+    explains: ({ row, theirs }) => isAmd && row.handler === 'ud' && theirs.u32(AT.vector) === INVALID_OPCODE,
+  },
+  {
+    reason:
+      'an operand that is misaligned and beyond its segment or canonical addresses: which fault is first is the processor’s choice',
+    explains: ({ row, ours, theirs }) =>
+      row.options.includes('sse') &&
+      ours.u32(AT.vector) === STACK_FAULT &&
+      theirs.u32(AT.vector) === GENERAL_PROTECTION,
+  },
+  {
+    reason: 'AMD takes misaligned operands of SHA instructions, Intel raises #GP (SDM Vol. 2, table 2-21)',
+    explains: ({ row, ours, theirs }) =>
+      isAmd &&
+      row.feature === 'sha-ni' &&
+      ours.u32(AT.vector) === GENERAL_PROTECTION &&
+      theirs.u32(AT.vector) !== GENERAL_PROTECTION,
+  },
+  {
+    reason: 'AMD takes the condition of LOOPE and LOOPNE from F2 and F3 in front of them',
+    explains: ({ row, before }) =>
+      isAmd && /^loopn?e$/.test(row.handler) && (hasPrefix(before, 0xf2) || hasPrefix(before, 0xf3)),
+  },
+  {
+    reason: 'AMD reads the operand of VERR, VERW, LAR and the like before it refuses a LOCK prefix',
+    explains: ({ row, before, ours }) =>
+      isAmd && row.handler.startsWith('sys_') && hasPrefix(before, 0xf0) && ours.u32(AT.vector) === INVALID_OPCODE,
+  },
+  {
+    reason: 'unmasked overflow or underflow: we flag the precision that the masked result would lose',
+    explains: ({ before, ours, theirs, found }) =>
+      theirs.u32(AT.vector) === SIMD_EXCEPTION &&
+      (before.u32(AT.mxcsr) & RANGE_MASKS) !== RANGE_MASKS &&
+      found.length === 1 &&
+      (ours.u32(AT.mxcsr) ^ theirs.u32(AT.mxcsr)) === PRECISION_FLAG,
+  },
+  {
+    reason: 'AMD pushes before it looks at the target of a CALL, Intel after (SDM Vol. 2, CALL)',
+    explains: ({ row, ours, theirs }) =>
+      isAmd &&
+      row.handler === 'call_indirect' &&
+      ours.u32(AT.vector) === GENERAL_PROTECTION &&
+      [STACK_FAULT, PAGE_FAULT].includes(theirs.u32(AT.vector)),
+  },
+  {
+    reason: 'AMD has MXCSR.MM, bit 17; it is reserved at Intel (SDM Vol. 1 10.2.3)',
+    explains: ({ row, ours, theirs }) =>
+      isAmd &&
+      /^(ldmxcsr|fxrstor)$/.test(row.handler) &&
+      ours.u32(AT.vector) === GENERAL_PROTECTION &&
+      (theirs.u32(AT.mxcsr) & MISALIGNED_MASK) !== 0,
+  },
+  {
+    reason: 'which byte of a masked or long operand a page fault names is the processor’s choice (SDM Vol. 3A 6.15)',
+    explains: ({ row, found }) =>
+      /^(maskmov|fxsave|fxrstor|fldenv|fn?stenv|fn?save|frstor)/.test(row.handler) &&
+      found.length === 1 &&
+      found[0]!.startsWith('cr2 '),
+  },
+  {
+    reason: 'AMD has MXCSR.MM: FXSAVE shows it in MXCSR_MASK',
+    explains: ({ row, found }) =>
+      isAmd && row.handler === 'fxsave' && found.length === 1 && /^data\S* ffff\S+ not 2ffff/.test(found[0]!),
+  },
+  {
+    reason: 'AMD refuses SYSEXIT in long mode after it has looked at the privilege',
+    explains: ({ row, theirs }) => isAmd && row.mnemonic === 'SYSEXIT' && theirs.u32(AT.vector) === GENERAL_PROTECTION,
+  },
+  {
+    reason:
+      'an x87 operand across the end of canonical addresses: which of its faults is first is the processor’s choice',
+    explains: ({ row, ours, theirs }) =>
+      row.options.includes('x87') && isAddressFault(ours.u32(AT.vector)) && isAddressFault(theirs.u32(AT.vector)),
+  },
+  {
+    reason: 'OPEN: single step and INT3, INTO, INT1, POPF, IRET and loads of SS',
+    explains: ({ row, before, ours }) =>
+      row.handler === 'sys_int1' ||
+      (/^(sys_int3|sys_into|sys_int|sys_iret|popf|sys_pop_segment|sys_mov_segment)$/.test(row.handler) &&
+        (ours.u32(AT.vector) === DEBUG || (before.u32(AT.flags) & TRAP_FLAG) !== 0 || row.handler === 'sys_iret')),
+  },
+  {
+    reason: 'OPEN: MOV with DR8 to DR15 in user mode is #UD to processors, #GP to us',
+    explains: ({ row, theirs }) =>
+      /^sys_mov_(from|to)_debug$/.test(row.handler) && theirs.u32(AT.vector) === INVALID_OPCODE,
+  },
+  {
+    reason: 'OPEN: x87 stores with an unmasked exception do not look at their memory operand',
+    explains: ({ row, theirs }) =>
+      row.options.includes('x87') && /^M[wdqt]$/.test(row.operands[0] ?? '') && isAddressFault(theirs.u32(AT.vector)),
+  },
+  {
+    reason: 'OPEN: LSL, LAR and system instructions raise #GP for a non-canonical stack operand',
+    explains: ({ row, ours, theirs }) =>
+      row.handler.startsWith('sys_') &&
+      ours.u32(AT.vector) === GENERAL_PROTECTION &&
+      theirs.u32(AT.vector) === STACK_FAULT,
+  },
+];
+
+/** The reason, if the difference is known. */
+export function knownDifference(compared: Compared): string | undefined {
+  return KNOWN.find(({ explains }) => explains(compared))?.reason;
+}
