@@ -92,7 +92,6 @@ export const X87_HANDLERS: readonly HandlerEntry[] = [
     .split(' ')
     .map((name): HandlerEntry => [name, name, 'x87-environment', '']),
   ['fwait', 'fwait', 'x87-state', ''],
-  ...['f2xm1', 'fyl2x', 'fyl2xp1', 'fptan', 'fpatan', 'fsin', 'fcos', 'fsincos'].map(
-    (name): HandlerEntry => [name, name, 'x87-transcendental', ''],
-  ),
+  ...['f2xm1', 'fyl2x', 'fyl2xp1', 'fpatan'].map((name): HandlerEntry => [name, name, 'x87-transcendental', '']),
+  ...['fptan', 'fsin', 'fcos', 'fsincos'].map((name): HandlerEntry => [name, name, 'x87-circular', '']),
 ];
