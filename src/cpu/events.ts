@@ -18,7 +18,13 @@ declare module '../base/trace.ts' {
     };
     /** A processor enters or has left system management mode. */
     'cpu.management-mode': { readonly cpu: number; readonly entered: boolean };
-    'cpu.triple-fault': { readonly cpu: number; readonly pc: Gva; readonly vector: number };
+    /** `raised` could not be delivered either while `vector`, a double fault, was. */
+    'cpu.triple-fault': {
+      readonly cpu: number;
+      readonly pc: Gva;
+      readonly vector: number;
+      readonly raised?: number | undefined;
+    };
     'cpu.unimplemented': { readonly cpu: number; readonly pc: Gva; readonly bytes: Uint8Array };
     /** A block of guest code was decoded for the first time (what `-d in_asm` prints). */
     'cpu.block-decoded': {

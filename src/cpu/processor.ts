@@ -38,6 +38,7 @@ import {
   MODE_CODE_SIZE_MASK,
   NMI_BLOCKED,
   PAUSE_YIELDS,
+  RAISED,
   STARTUP_VECTOR,
   STATE,
   TRIPLE_FAULT_VECTOR,
@@ -211,7 +212,13 @@ export class Processor implements ProcessorLike {
         return 'paused';
       case EXIT_TRIPLE_FAULT:
         if (this.#tripleFault.active) {
-          this.#tripleFault.emit({ cpu: this.activeCpu, pc: this.pc, vector: this.core.word(TRIPLE_FAULT_VECTOR) });
+          const raised = this.core.word(RAISED) - 1;
+          this.#tripleFault.emit({
+            cpu: this.activeCpu,
+            pc: this.pc,
+            vector: this.core.word(TRIPLE_FAULT_VECTOR),
+            raised: raised >= 0 ? raised : undefined,
+          });
         }
         return 'triple-fault';
       case EXIT_UNIMPLEMENTED:

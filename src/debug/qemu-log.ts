@@ -25,8 +25,6 @@ export interface QemuLogOptions {
   readonly warn?: (text: string) => void;
   /** Registers of the running processor, for `int` and `cpu_reset`; `undefined` while there is none. */
   readonly registers?: () => RegisterView | undefined;
-  /** Instructions executed so far: tells an exception while another one is delivered. Without it, none is taken for that. */
-  readonly instructions?: () => number;
   /** `-no-reboot`: a triple fault ends the run, so that no reset of the processor follows. */
   readonly noReboot?: boolean;
   /** For `in_asm`; without it the item prints nothing. */
@@ -46,8 +44,6 @@ class QemuLog {
   readonly #options: QemuLogOptions;
   readonly #stops: (() => void)[] = [];
   #interrupts = 0;
-  /** The exception delivered last, and when. */
-  #delivering: { readonly vector: number; readonly instructions: number; readonly cr2: bigint } | undefined;
   readonly #blocked = new Set<string>();
 
   constructor(options: QemuLogOptions) {
@@ -119,7 +115,7 @@ class QemuLog {
   #interrupt(event: TraceEvents['cpu.interrupt']): void {
     const { vector, kind, errorCode, pc, faultAddress } = event;
     const registers = this.#options.registers?.();
-    if (kind === 'exception') this.#exception(vector, registers?.cr.cr2 ?? 0n);
+    if (kind === 'exception') this.#checkException(event.during, event.raised ?? vector);
     if (kind === 'interrupt') this.#write(`Servicing hardware INT=0x${hexPadded(vector, 2)}\n`);
     if (registers === undefined || (registers.cr.cr0 & 1n) === 0n) return;
     const [cs, ss] = [registers.segments[1]!, registers.segments[2]!];
@@ -134,38 +130,15 @@ class QemuLog {
     this.#write(dumpRegisters(registers, { conditionCodes: true }));
   }
 
-  /** The exception now being delivered, in whose delivery another one would be nested. */
-  #unfinished(): number | undefined {
-    const last = this.#delivering;
-    return last !== undefined && last.instructions === this.#options.instructions?.() ? last.vector : undefined;
+  /** QEMU remembers what is being delivered only if another exception on top of it makes a double or triple fault. */
+  #checkException(during: number | undefined, raised: number): void {
+    const old = during !== undefined && escalates(during) ? during : 0xffff_ffff;
+    this.#write(`check_exception old: 0x${old.toString(16)} new 0x${raised.toString(16)}\n`);
   }
 
-  /**
-   * DEVIATION: what turned into a double fault is told by CR2: a page fault if it changed, else a general protection
-   * fault, where QEMU also knows of the rarer #TS, #NP and #SS.
-   */
-  #exception(vector: number, cr2: bigint): void {
-    const old = this.#unfinished();
-    const raised = vector === 8 && old !== undefined ? this.#raisedBehind(cr2) : vector;
-    this.#write(`check_exception old: 0x${(old ?? 0xffff_ffff).toString(16)} new 0x${raised.toString(16)}\n`);
-    const instructions = this.#options.instructions?.();
-    // Another exception on top of a benign one is an exception like any (Intel SDM Vol. 3A, Table 6-5).
-    const benign = vector !== 0 && vector !== 8 && !(vector >= 10 && vector <= 14);
-    this.#delivering = instructions === undefined || benign ? undefined : { vector, instructions, cr2 };
-  }
-
-  #raisedBehind(cr2: bigint): number {
-    return cr2 === this.#delivering?.cr2 ? 0xd : 0xe;
-  }
-
-  #tripleFault({ cpu }: TraceEvents['cpu.triple-fault']): void {
+  #tripleFault({ cpu, vector, raised }: TraceEvents['cpu.triple-fault']): void {
     const registers = this.#options.registers?.();
-    const old = this.#unfinished();
-    if (this.#options.items.has('int') && old !== undefined) {
-      this.#write(
-        `check_exception old: 0x${old.toString(16)} new 0x${this.#raisedBehind(registers?.cr.cr2 ?? 0n).toString(16)}\n`,
-      );
-    }
+    if (this.#options.items.has('int') && raised !== undefined) this.#checkException(vector, raised);
     if (!this.#options.items.has('cpu_reset')) return;
     this.#write('Triple fault\n');
     if (registers === undefined || this.#options.noReboot === true) return;
@@ -191,6 +164,11 @@ function invalidAccessText(event: InvalidAccess): string {
       ? `invalid size (min:${event.minimum ?? 0} max:${event.maximum ?? 0})`
       : event.reason;
   return `Invalid ${what} at addr 0x${address}, size ${event.size}, region '${region}', reason: ${reason}\n`;
+}
+
+/** #DE, #DF, #TS, #NP, #SS, #GP, #PF (Intel SDM Vol. 3A, Table 6-5). */
+function escalates(vector: number): boolean {
+  return vector === 0 || vector === 8 || (vector >= 10 && vector <= 14);
 }
 
 function upperHex(address: BusAddress): string {

@@ -77,7 +77,6 @@ function attachLog({ trace, files, session }: AttachContext, host: Host, configu
     write: (text) => (file ?? host.err).write(text),
     warn: (text) => host.err.write(text),
     registers: () => session()?.registers(),
-    instructions: () => session()?.instructions ?? 0,
     noReboot: configuration.noReboot,
     ...(logItems.has('in_asm') ? { disassemble: createDisassembler() } : {}),
     // QEMU prints its process id and the host's clock; a run that repeats has guest time and process 1.
