@@ -10,7 +10,7 @@ import { Lockstep } from '../tests/lockstep/lockstep.ts';
 import { QemuProcess, qemuVersion } from '../tests/lockstep/qemu-process.ts';
 import { failed, reportLines } from '../tests/lockstep/report.ts';
 
-const USAGE = `npm run test:lockstep -- [--guest NAME]... [--from N] [--steps N] [--memory-every N] [--model NAME] [--qemu PATH]
+const USAGE = `npm run test:lockstep -- [--guest NAME]... [--from N] [--steps N] [--memory-every N] [--model NAME] [--show] [--qemu PATH]
 
   --guest NAME      ${GUESTS.map(({ name }) => name).join(', ')}; may be repeated; all when absent
   --from N          let QEMU run N instructions before the comparison begins
@@ -18,6 +18,7 @@ const USAGE = `npm run test:lockstep -- [--guest NAME]... [--from N] [--steps N]
   --memory-every N  instructions between two comparisons of RAM
   --model NAME      processor model, on both sides (qemu64, max)
   --shift N         QEMU's time: 2^N nanoseconds for each instruction
+  --show            print the last instructions and the registers also where all is equal
   --qemu PATH       the QEMU to compare with`;
 
 const { values } = parseArgs({
@@ -29,6 +30,7 @@ const { values } = parseArgs({
     model: { type: 'string', default: 'qemu64' },
     shift: { type: 'string', default: '7' },
     qemu: { type: 'string', default: 'qemu-system-x86_64' },
+    show: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -75,7 +77,7 @@ async function follow(guest: LockstepGuest): Promise<boolean> {
     });
     const result = await lockstep.run();
     const seconds = ((performance.now() - began) / 1000).toFixed(0);
-    for (const line of reportLines(guest.name, result, lockstep.registers)) console.log(line);
+    for (const line of reportLines(guest.name, result, lockstep.registers, values.show)) console.log(line);
     console.log(`  ${seconds} s\n`);
     return !failed(result);
   } finally {

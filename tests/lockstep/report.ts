@@ -82,7 +82,7 @@ function qemuDump(dump: RegisterDump, differences: readonly Difference[]): strin
 function endingLines(ending: Ending, registers: Registers, dump: RegisterDump | undefined): string[] {
   switch (ending.kind) {
     case 'done':
-      return [];
+      return dump === undefined ? [] : registerTable(registers, dump);
     case 'guest-ended':
       return [`The guest ended: ${ending.how === '' ? 'QEMU left' : ending.how}.`];
     case 'memory':
@@ -108,15 +108,19 @@ export function failed({ ending }: LockstepResult): boolean {
   return ending.kind === 'divergence' || ending.kind === 'memory';
 }
 
-/** Lines for a person; the caller prints them. */
-export function reportLines(guest: string, result: LockstepResult, registers: Registers): string[] {
+/** Lines for a person; the caller prints them. `show`: the last instructions and the registers also where all is equal. */
+export function reportLines(guest: string, result: LockstepResult, registers: Registers, show = false): string[] {
   const { ending, steps, places, history, dump, adopted, memoryComparisons } = result;
   const taken = [...adopted].sort((a, b) => b[1] - a[1]).map(([what, count]) => `${what} ${count}`);
   const lines = [
     `${guest}: ${failed(result) ? 'DIFFERENT after' : 'equal for'} ${steps} instructions at ${places} addresses, RAM compared ${memoryComparisons} times`,
     `  taken over from QEMU: ${taken.join(', ') || 'nothing'}`,
   ];
-  if (!failed(result)) return [...lines, ...endingLines(ending, registers, dump).map((line) => `  ${line}`)];
+  if (!failed(result) && !show) {
+    return ending.kind === 'done'
+      ? lines
+      : [...lines, ...endingLines(ending, registers, dump).map((line) => `  ${line}`)];
+  }
   return [
     ...lines,
     '',
