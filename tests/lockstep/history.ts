@@ -17,7 +17,7 @@ export interface Executed {
 }
 
 /** Where the code segment begins. */
-function codeBase(board: Board): bigint {
+export function codeBase(board: Board): bigint {
   return board.processor.core.quad(SEGMENTS + SEG_CS * SEGMENT_SIZE + SEGMENT_BASE);
 }
 

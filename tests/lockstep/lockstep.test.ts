@@ -9,10 +9,11 @@ import { Board } from './board.ts';
 import { type Delivery, DumpStream } from './dump-stream.ts';
 import { FIRMWARE, GUESTS } from './guests.ts';
 import { disassemble, stringStore, undefinedFlags } from './instruction.ts';
-import { Lockstep, type LockstepResult } from './lockstep.ts';
+import { Lockstep } from './lockstep.ts';
 import { QemuProcess, qemuVersion } from './qemu-process.ts';
 import type { RegisterDump } from './register-dump.ts';
 import { reportLines } from './report.ts';
+import type { LockstepResult } from './result.ts';
 
 const QEMU = 'qemu-system-x86_64';
 const qemuMissing = qemuVersion(QEMU) === undefined;

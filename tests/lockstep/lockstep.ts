@@ -23,54 +23,13 @@ import {
 } from '../../src/cpu/layout.ts';
 import type { Board, DeviceStore } from './board.ts';
 import { type Delivery, DumpStream } from './dump-stream.ts';
-import { codeBytes, History } from './history.ts';
+import { codeBase, codeBytes, History } from './history.ts';
 import { disassemble, stringStore, undefinedFlags } from './instruction.ts';
 import { knownDifference } from './known-differences.ts';
 import type { QemuProcess } from './qemu-process.ts';
 import type { RegisterDump } from './register-dump.ts';
 import { type Difference, Registers } from './registers.ts';
-
-export interface LockstepOptions {
-  /** Instructions to compare. */
-  readonly steps: number;
-  /** Instructions of QEMU to let pass before the comparison begins. */
-  readonly from: number;
-  /** Instructions between two comparisons of RAM. */
-  readonly memoryEvery: number;
-  /** The guest stands somewhere else than at the reset vector: begin with QEMU's registers and RAM. */
-  readonly adoptStart: boolean;
-  readonly progress?: (step: number) => void;
-}
-
-/** The first byte of RAM that differs. */
-export interface MemoryDifference {
-  readonly address: number;
-  readonly ours: Uint8Array;
-  readonly theirs: Uint8Array;
-  readonly writer: string;
-}
-
-export type Ending =
-  /** All steps compared. */
-  | { readonly kind: 'done' }
-  /** QEMU ended: the guest switched the machine off, or reset it. */
-  | { readonly kind: 'guest-ended'; readonly how: string }
-  | { readonly kind: 'divergence'; readonly differences: readonly Difference[]; readonly note: string }
-  | { readonly kind: 'memory'; readonly difference: MemoryDifference };
-
-export interface LockstepResult {
-  readonly ending: Ending;
-  /** Instructions compared. */
-  readonly steps: number;
-  /** How many different addresses they stood at. */
-  readonly places: number;
-  readonly history: History;
-  /** QEMU's registers at the end. */
-  readonly dump: RegisterDump | undefined;
-  /** What was taken over from QEMU, and how often: device reads, interrupts, undefined flags, known differences. */
-  readonly adopted: ReadonlyMap<string, number>;
-  readonly memoryComparisons: number;
-}
+import type { Ending, LockstepOptions, LockstepResult, MemoryDifference } from './result.ts';
 
 const HISTORY = 20;
 const FLAG_IF = 0x200;
@@ -78,7 +37,11 @@ const CHUNK = 1 << 20;
 /** Longest wait for the log's next piece, in milliseconds. */
 const SILENCE_MILLISECONDS = 60_000;
 const VECTORS = 256;
+const RCX_NUMBER = 1;
 const RDI_NUMBER = 7;
+/** Iterations of a REP that are followed one by one, and the most that are left to one go. */
+const REPEAT_FOLLOWED = 20_000;
+const REPEAT_MAX = 2 ** 30;
 /** Offset of the type byte in a descriptor. */
 const DESCRIPTOR_TYPE = 5;
 const CODE_BITS = [16, 32, 64] as const;
@@ -97,6 +60,8 @@ export class Lockstep {
   #waitingForStart = false;
   #passed = 0;
   #steps = 0;
+  /** How often in a row the same instruction ran. */
+  #iterations = 0;
   readonly #places = new Set<bigint>();
   #nextMemory: number;
   #memoryComparisons = 0;
@@ -160,7 +125,7 @@ export class Lockstep {
   }
 
   #stopWanted(): boolean {
-    return this.#started ? this.#steps >= this.#nextMemory : this.#passed >= this.#options.from;
+    return this.#started ? this.#steps >= this.#nextMemory || this.#repeatsLong() : this.#passed >= this.#options.from;
   }
 
   /** Resolves when a stop is wanted or the comparison has ended. */
@@ -196,6 +161,38 @@ export class Lockstep {
   async #atStop(): Promise<void> {
     if (this.#waitingForStart && this.#passed >= this.#options.from) await this.#start();
     else if (this.#started && this.#steps >= this.#nextMemory) await this.#compareMemory();
+    else if (this.#repeatsLong()) await this.#skipRepeat();
+  }
+
+  /** A REP STOS or MOVS that has been followed for long, has long to go, and is not interrupted. */
+  #repeatsLong(): boolean {
+    return (
+      this.#iterations >= REPEAT_FOLLOWED &&
+      this.registers.general(RCX_NUMBER) > REPEAT_FOLLOWED &&
+      this.registers.general(RCX_NUMBER) < REPEAT_MAX &&
+      (this.registers.flags & FLAG_IF) === 0 &&
+      /^rep (stos|movs)/.test(this.#textOfLast())
+    );
+  }
+
+  /** Both sides do the rest of a long REP in one go; everything is compared behind it. */
+  async #skipRepeat(): Promise<void> {
+    this.#onDump(await this.#qemu.dump());
+    const last = this.#history.last;
+    if (this.#ending !== undefined || last === undefined || !this.#repeatsLong()) return;
+    const { gdb } = this.#qemu;
+    const { length } = disassemble(last.bytes, last.ip, last.bits);
+    const left = Number(this.registers.general(RCX_NUMBER));
+    await gdb.monitor('log none');
+    await gdb.monitor('singlestep off');
+    await gdb.runTo(BigInt.asUintN(64, codeBase(this.#board) + last.ip + BigInt(length)));
+    this.#board.processor.run(left);
+    await this.#qemu.logInstructions();
+    this.#iterations = 0;
+    this.#pending = false;
+    this.#dump = undefined;
+    this.#count('long REPs finished at once');
+    this.#onDump(await this.#qemu.dump());
   }
 
   /** Begins with what QEMU has now. */
@@ -270,6 +267,7 @@ export class Lockstep {
     this.#board.clearTraffic();
     this.#steps += 1;
     const exit = processor.run(1);
+    this.#iterations = this.registers.ip === ip ? this.#iterations + 1 : 0;
     if (stored !== undefined && (traffic.portRead || traffic.memoryRead)) deviceStores.push(stored);
     if (exit === 'unimplemented') this.#diverge([], 'Our processor does not implement the last instruction.');
     if (exit === 'triple-fault') this.#ending = { kind: 'guest-ended', how: 'a triple fault on our processor' };

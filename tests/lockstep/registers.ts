@@ -134,9 +134,10 @@ export class Registers {
       const name = SEGMENT_NAMES[index]!;
       push(found, name, BigInt(core.word(at + SEGMENT_SELECTOR)), BigInt(segment.selector));
       const attributes = core.word(at + SEGMENT_ATTRIBUTES) & 0xf0ff;
-      // LLDT with a null selector makes LDTR unusable; QEMU leaves the old attributes standing.
-      const noTable = name === 'ldtr' && segment.selector >>> 2 === 0;
-      const usable = !noTable && ((attributes | segment.attributes) & PRESENT) !== 0;
+      // A null selector makes the register unusable. What stays in the hidden part differs: QEMU leaves LDTR's old
+      // attributes, and invents a present segment where IRET loads a null SS in 64-bit mode.
+      const none = (theirs.cr0 & 1n) === 1n && name !== 'cs' && name !== 'tr' && segment.selector >>> 2 === 0;
+      const usable = !none && ((attributes | segment.attributes) & PRESENT) !== 0;
       const based = is64 && index >= FIRST_BASE_IN_64_BIT && index <= LAST_BASE_IN_64_BIT;
       const mask = is64 ? 2n ** 64n - 1n : LOW_32;
       if (usable || based) push(found, `${name}.base`, core.quad(at + SEGMENT_BASE) & mask, segment.base & mask);

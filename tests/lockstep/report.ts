@@ -1,9 +1,9 @@
 /** What a run of the tool says: one line when all is well, otherwise the first difference with all that led to it. */
 import type { Executed } from './history.ts';
 import { disassemble } from './instruction.ts';
-import type { Ending, LockstepResult, MemoryDifference } from './lockstep.ts';
 import type { RegisterDump } from './register-dump.ts';
 import { type Difference, GENERAL_NAMES, type Registers } from './registers.ts';
+import type { Ending, LockstepResult, MemoryDifference } from './result.ts';
 
 const hex = (value: bigint | number, digits = 16): string => value.toString(16).padStart(digits, '0');
 const spaced = (bytes: Uint8Array): string => Array.from(bytes, (byte) => hex(byte, 2)).join(' ');
