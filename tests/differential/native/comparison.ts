@@ -134,6 +134,7 @@ export function differences(row: Row, before: CaseView, ours: CaseView, theirs: 
   if (c !== d) found.push(`flags ${hex(c)} not ${hex(d)}`);
   registers(row, before.is64, ours, theirs, found);
   vectors(row, before.is64, ours, theirs, found);
+  quads('ymm high.', AT.ymmHigh, before.is64 ? 32 : 16, ours, theirs, found);
   const [e, f] = [ours.u32(AT.mxcsr), theirs.u32(AT.mxcsr)];
   if (e !== f) found.push(`mxcsr ${hex(e)} not ${hex(f)}`);
   x87(row, ours, theirs, found);

@@ -166,6 +166,7 @@ export class Emulator {
     const core = this.#core;
     core.bytes.set(one.bytes.subarray(AT.gpr, AT.gpr + 128), layout.GPR);
     core.bytes.set(one.bytes.subarray(AT.xmm, AT.xmm + 256), layout.XMM);
+    core.bytes.set(one.bytes.subarray(AT.ymmHigh, AT.ymmHigh + 256), layout.YMM_HIGH);
     core.setWord(layout.MXCSR, one.u32(AT.mxcsr));
     setX87(core, fromFxImage(this.#fxWords(one)));
     this.#userSegments(one);
@@ -225,6 +226,7 @@ export class Emulator {
   #storeVectors(one: CaseView): void {
     const core = this.#core;
     one.bytes.set(core.bytes.subarray(layout.XMM, layout.XMM + 256), AT.xmm);
+    one.bytes.set(core.bytes.subarray(layout.YMM_HIGH, layout.YMM_HIGH + 256), AT.ymmHigh);
     one.setU32(AT.mxcsr, core.word(layout.MXCSR));
     const { control, status, tags, registers } = x87StateOf(core);
     one.view.setUint16(AT.fx, control, true);
