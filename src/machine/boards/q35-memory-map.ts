@@ -9,8 +9,13 @@ const GIB = 1024 * MIB;
 export const ECAM_BASE = 0xb000_0000;
 export const ECAM_SIZE = 256 * MIB;
 export const IOAPIC_BASE = 0xfec0_0000;
+export const HPET_BASE = 0xfed0_0000;
 export const LOCAL_APIC_BASE = 0xfee0_0000;
 export const FOUR_GIB = 4 * GIB;
+
+/** AMD's processors keep the last 12 GiB below 2^40 for HyperTransport (AMD BKDG Family 10h, 2.4.5). */
+export const HYPERTRANSPORT_BASE = 0xfd_0000_0000;
+export const HYPERTRANSPORT_SIZE = 12 * GIB;
 
 export interface RamLayout {
   /** Bytes of RAM from address 0. */

@@ -26,6 +26,19 @@ export interface HandOver {
   readonly usbBusMaster: boolean;
 }
 
+/** What firmware is asked to do (`-boot`, and `bootindex=` of devices). */
+export interface FirmwareBoot {
+  /** Open Firmware paths of the devices to try, first to last: `/pci@i0cf8/pci8086,2922@1f,2/drive@0/disk@0`. */
+  readonly order?: readonly string[];
+  /** Try nothing behind them. */
+  readonly strict?: boolean;
+  readonly menu?: boolean;
+  /** How long the menu's prompt stands, 0-65535. */
+  readonly splashMilliseconds?: number;
+  /** When to reboot if nothing boots, 0-65535; default: never. */
+  readonly rebootMilliseconds?: number;
+}
+
 export interface Q35Options {
   /** Bytes, a multiple of 1 MiB, at least 2 MiB. */
   readonly ramBytes: number;
@@ -46,6 +59,13 @@ export interface Q35Options {
   /** Bytes that the guest sent to the debug console (port 0xe9); `undefined`: the port does not exist. */
   readonly debugOutput?: ((byte: number) => void) | undefined;
   readonly handOver?: Partial<HandOver>;
+  /** The machine's UUID, 16 bytes as written (`-uuid`). Default: zeros. */
+  readonly uuid?: Uint8Array;
+  /** Firmware should talk to the serial port (`-nographic`). */
+  readonly noGraphics?: boolean;
+  readonly boot?: FirmwareBoot;
+  /** Files for fw_cfg (`-fw_cfg name=,file=|string=`). */
+  readonly fwCfgFiles?: readonly { readonly name: string; readonly bytes: Uint8Array }[];
 }
 
 export interface BoardError {

@@ -7,7 +7,7 @@
 import { gpa } from '../../base/address.ts';
 import { VirtualClock } from '../../base/clock.ts';
 import { StateRegistry } from '../../base/state.ts';
-import { CPUS_MAX, FEATURES_1_ECX } from '../../cpu/layout.ts';
+import { CPUS_MAX, FEATURES_1_ECX, VENDOR, VENDOR_AMD } from '../../cpu/layout.ts';
 import { Processor } from '../../cpu/processor.ts';
 import { apicIds, coresOfOnePackage } from '../../cpu/topology.ts';
 import type { InterruptAcknowledge } from '../../cpu/types.ts';
@@ -21,6 +21,7 @@ import {
   CpuMemoryPort,
   CpuPortIo,
   createIoPortRoot,
+  DmaView,
   directRanges,
   MemorySystem,
   MmioRegion,
@@ -32,6 +33,7 @@ import { RunLoop } from '../run-loop.ts';
 import { StuckDetector } from '../stuck-detector.ts';
 import { biosDataAreas } from './bios-data-area.ts';
 import { countingPorts } from './counting-ports.ts';
+import { addFwCfg } from './q35-fw-cfg.ts';
 import { addIsaDevices } from './q35-isa.ts';
 import { FOUR_GIB, IOAPIC_BASE, LOCAL_APIC_BASE, memoryMap, type RamLayout, splitRam } from './q35-memory-map.ts';
 import type { BoardError, Q35Options } from './q35-options.ts';
@@ -139,6 +141,16 @@ export function createQ35(options: Q35Options): Machine | BoardError {
   });
   late.loop = loop;
   const isa = addIsaDevices({ memory, io, clock, trace, interrupts, loop, options, ram });
+  const firmware = addFwCfg({
+    memory,
+    io,
+    dma: new DmaView(addressSpace, 'fw_cfg'),
+    options,
+    ram,
+    apicIds: apicIds(topology),
+    amd: processor.core.word(VENDOR) === VENDOR_AMD,
+  });
+  if ('problem' in firmware) return firmware;
   const pci = addPci({ memory, system, io, clock, trace, interrupts, options });
   if ('problem' in pci) return pci;
 
@@ -147,6 +159,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     ramRegion.stateSource(),
     ...interrupts.stateSources,
     ...isa.stateSources,
+    ...firmware.stateSources,
     stuck,
     loop.stateSource,
   ]) {
