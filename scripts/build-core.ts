@@ -2,7 +2,7 @@
  * Builds the processor core: generates AssemblyScript from src/cpu/layout.ts and src/cpu/isa, compiles src/cpu/core to
  * WebAssembly, and writes it as base64 to src/cpu/generated/core-binary.ts.
  *
- * DMASCOPE_CORE_WAT=1 leaves the text form (before optimisation) beside the binary. DMASCOPE_CORE_FAST=1 leaves the
+ * DMASCOPE_CORE_NAMES=1 keeps the functions' names, for a profile (node --cpu-prof). DMASCOPE_CORE_WAT=1 leaves the text form (before optimisation) beside the binary. DMASCOPE_CORE_FAST=1 leaves the
  * optimiser out, for work on the core: a build in seconds that runs several times slower.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

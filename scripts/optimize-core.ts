@@ -38,7 +38,7 @@ const LAST = [
   'vacuum',
   'duplicate-function-elimination',
   'remove-unused-module-elements',
-  'strip-debug',
+  ...(process.env.DMASCOPE_CORE_NAMES === '1' ? [] : ['strip-debug']),
 ];
 
 function inline(module: binaryen.Module, size: number, oneCallerSize: number): void {

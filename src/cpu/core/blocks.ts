@@ -10,7 +10,7 @@ import {
   BLOCK_INSTRUCTIONS_MAX, CODE_LIMIT, FAULT,
 } from './constants';
 import { fetchPointer, inScratch } from './mmu';
-import { chainKey, codeAddress, codeMappingChanged, currentBlock, keyOfNow } from './run-state';
+import { chainKey, codeAddress, codeMappingChanged, currentBlock, keyOfNow, noteCodePage } from './run-state';
 import { protectCodePage, slotOf } from './tlb';
 
 const HASH_ENTRIES: u32 = 0x1_0000;
@@ -122,6 +122,9 @@ function validate(block: u32, rip: u64): void {
   store<u32>(block, keyOfNow(), BLOCK_KEY);
   store<u32>(block, load<u32>(block, BLOCK_ENTRIES) + 1, BLOCK_ENTRIES);
   store<u32>(jumpSlot(rip), block);
+  const linear = codeAddress(rip);
+  noteCodePage(linear);
+  if (load<u32>(block, BLOCK_BACKING2)) noteCodePage(nextPage(linear));
 }
 
 /** For branches: a cached block without side effects; the run loop does everything else. */

@@ -91,9 +91,30 @@ export function chainingStopped(): bool {
   return chainKey == NO_CHAIN;
 }
 
+/** One bit per hashed linear page from which a block was found since the mapping last changed. */
+const CODE_PAGES_SIZE: u32 = 1024;
+const CODE_PAGES: u32 = <u32>memory.data(1024, 8);
+
+@inline
+function codePageBit(linear: u64): u32 {
+  const page = <u32>(linear >> 12);
+  return (page ^ (page >>> 13) ^ (page >>> 26)) & (CODE_PAGES_SIZE * 8 - 1);
+}
+/** A block with bytes on this linear page may be entered by its key. */
+export function noteCodePage(linear: u64): void {
+  const bit = codePageBit(linear);
+  store<u8>(CODE_PAGES + (bit >>> 3), load<u8>(CODE_PAGES + (bit >>> 3)) | (<u8>1 << <u8>(bit & 7)));
+}
+/** False: no block that may be entered by its key has bytes on this page, so losing its translation changes nothing. */
+export function mayHoldCode(linear: u64): bool {
+  const bit = codePageBit(linear);
+  return (load<u8>(CODE_PAGES + (bit >>> 3)) & (1 << (bit & 7))) != 0;
+}
+
 /** The mapping from linear addresses to code changed (TLB flush, direct ranges): all blocks are looked up again. */
 export function codeMappingChanged(): void {
   memory.fill(CODE_SPACES, 0, CODE_SPACES_SIZE);
+  memory.fill(CODE_PAGES, 0, CODE_PAGES_SIZE);
   newest++;
   if (newest == GENERATIONS) {
     newest = 1;

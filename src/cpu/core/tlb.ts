@@ -9,7 +9,7 @@ import {
 import { watchesPage } from './debug';
 import { walk, walkGlobal, walkPhysical, walkShift } from './paging';
 import { directPointer, directWritable, onBus } from './physical';
-import { codeMappingChanged } from './run-state';
+import { codeMappingChanged, mayHoldCode } from './run-state';
 
 @inline
 function setOf(access: u32, kind: u32): u32 {
@@ -71,7 +71,9 @@ function area(): u32 {
 
 @inline
 function largeBit(address: u64, huge: bool): u32 {
-  return <u32>(address >> (huge ? 30 : 21)) & (VCPU_LARGE_PAGES_SIZE * 4 - 1);
+  const region = <u32>(address >> (huge ? 30 : 21));
+  // Kernels align their windows: without the upper bits, many would share the bit of address 0.
+  return (region ^ (region >>> 9) ^ (region >>> 18)) & (VCPU_LARGE_PAGES_SIZE * 4 - 1);
 }
 
 @inline
@@ -126,9 +128,11 @@ export function flushPage(address: u64): void {
     const entry = sets + set * TLB_SET_SIZE + slot;
     if ((load<u64>(entry) ^ address) < 0x1000) store<u64>(entry, ~0);
   }
-  if (mayBeLarge(address, false)) flushLarge(address, 21, FRAME_2M);
-  if (mayBeLarge(address, true)) flushLarge(address, 30, FRAME_1G);
-  codeMappingChanged();
+  const large = mayBeLarge(address, false);
+  const huge = mayBeLarge(address, true);
+  if (large) flushLarge(address, 21, FRAME_2M);
+  if (huge) flushLarge(address, 30, FRAME_1G);
+  if (large || huge || mayHoldCode(address)) codeMappingChanged();
 }
 
 function flushLarge(address: u64, shift: u64, flag: u32): void {

@@ -152,24 +152,43 @@ ${operations.hot.map(hotCase).join('\n')}
 `;
 }
 
-/** `runCold`: everything that is not worth inlining. Returns what the handler returned. */
+/** Cases of one switch: V8 compiles functions of this size well, and one of two thousand cases badly. */
+const COLD_GROUP = 64;
+
+/** `executeCold`: everything that is not worth inlining. */
 export function coldSource(operations: Operations, moduleOf: ModuleOf): string {
   const names = new Set<string>(operations.cold.flatMap(({ handler }) => [handler.call, ...handler.inner]));
   for (const name of constantsOf(operations.cold)) names.add(name);
   names.add('finishCold');
   const first = operations.cold[0]?.number ?? 0;
-  const lines = operations.cold.map(({ number, handler, type }) => {
+  const groups: string[][] = [];
+  for (const { number, handler, type } of operations.cold) {
     const generic = type === '' ? '' : `<${type}>`;
     const list = ['u', ...(handler.args === '' ? [] : [handler.args])].join(', ');
-    return `    case ${number - first}: return ${handler.call}${generic}(${list});`;
-  });
+    const group = Math.floor((number - first) / COLD_GROUP);
+    groups[group] ??= [];
+    groups[group].push(`    case ${(number - first) % COLD_GROUP}: return ${handler.call}${generic}(${list});`);
+  }
+  const functions = groups.map(
+    (lines, group) => `function dispatch${group}(u: u32, index: u32): i32 {
+  switch (index) {
+${lines.join('\n')}
+  }
+  unreachable();
+  return 0;
+}`,
+  );
   return `${BANNER}
 import { setCurrentUop } from '../state';
 ${imports(names, moduleOf)}
 
+${functions.join('\n')}
+
 function dispatch(u: u32, operation: u32): i32 {
-  switch (operation - ${first}) {
-${lines.join('\n')}
+  const number = operation - ${first};
+  const index = number & ${COLD_GROUP - 1};
+  switch (number / ${COLD_GROUP}) {
+${groups.map((_, group) => `    case ${group}: return dispatch${group}(u, index);`).join('\n')}
   }
   unreachable();
   return 0;
