@@ -283,18 +283,6 @@ describe('looking in', () => {
     expect(() => machine.processor.setRegister('r16', 0n)).toThrow('r16');
   });
 
-  it('an instruction that the core lacks is named by its bytes', () => {
-    const machine = new LongModeMachine();
-    const facts: unknown[] = [];
-    machine.trace.on('cpu.unimplemented', (fact) => facts.push(fact));
-    const code = machine.boot((asm) => asm.label('bad').bytes(0x0f, 0xaa).hlt()); // rsm
-    expect(machine.processor.run(100)).toBe('unimplemented');
-    expect(machine.processor.unimplemented?.pc).toBe(BigInt(code.addressOf('bad')));
-    expect([...(machine.processor.unimplemented?.bytes ?? [])].slice(0, 2)).toEqual([0x0f, 0xaa]);
-    expect(facts).toHaveLength(1);
-    expect(machine.processor.pc).toBe(BigInt(code.addressOf('bad')));
-  });
-
   it('saves and loads a processor in the middle of a run', () => {
     const program = (machine: LongModeMachine) =>
       machine.boot((code) => {
