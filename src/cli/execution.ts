@@ -173,7 +173,7 @@ export function ownExitCode(outcome: Outcome, errors: number): number {
   if (outcome.kind === 'interrupted') return EXIT.interrupted;
   if (outcome.kind === 'unimplemented') return EXIT.internal;
   if (errors > 0) return EXIT.findings;
-  if (outcome.kind === 'triple-fault') return EXIT.crashed;
+  if (outcome.kind === 'triple-fault' || outcome.kind === 'boot-loop') return EXIT.crashed;
   if (outcome.kind === 'instruction-limit' || outcome.kind === 'time-limit') return EXIT.limit;
   return EXIT.clean;
 }

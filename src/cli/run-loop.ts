@@ -47,6 +47,10 @@ export function describeOutcome(outcome: Outcome, session: Session): Omit<Ending
       return { kind: 'idle', text: `the guest waits for ever in a loop at ${where(outcome.pc)}` };
     case 'triple-fault':
       return { kind: 'crashed', text: `the guest crashed: triple fault at ${where(outcome.pc)}` };
+    case 'boot-loop': {
+      const text = `the guest resets the machine over and over at ${where(outcome.pc)}`;
+      return { kind: 'crashed', text };
+    }
     case 'unimplemented': {
       if (inRealMode(session)) {
         const text = `dmascope does not implement real mode, which the guest entered at ${where(outcome.pc)}`;

@@ -187,9 +187,8 @@ export class I8042 implements StateSource {
   }
 
   #writeOutputPort(value: number): void {
-    const previous = this.#outputPort;
     this.#outputPort = value;
-    if (((previous ^ value) & OUTPUT_A20) !== 0) this.#options.a20Changed((value & OUTPUT_A20) !== 0);
+    this.#options.a20Changed((value & OUTPUT_A20) !== 0);
     if ((value & OUTPUT_RESET_HIGH) === 0) this.#requestReset();
   }
 

@@ -10,7 +10,7 @@ const ALT_A20 = 1 << 1;
 export interface Port92Options {
   readonly trace: TraceBus;
   readonly reset: (kind: ResetKind) => void;
-  /** Level of the A20 gate as this port sets it. */
+  /** Level of the A20 gate as this port sets it: told at every write. */
   readonly a20Changed: (enabled: boolean) => void;
 }
 
@@ -27,8 +27,7 @@ export class Port92 implements StateSource {
       write: (_offset, _size, value) => {
         const previous = this.#value;
         this.#value = value & (INIT_NOW | ALT_A20);
-        const a20 = (this.#value & ALT_A20) !== 0;
-        if (a20 !== ((previous & ALT_A20) !== 0)) options.a20Changed(a20);
+        options.a20Changed((this.#value & ALT_A20) !== 0);
         if ((~previous & this.#value & INIT_NOW) === 0) return;
         if (resets.active) resets.emit({ by: 'port92', kind: 'cpu' });
         options.reset('cpu');

@@ -63,17 +63,17 @@ describe('reset', () => {
     io.write(0x64, 1, 0xfe);
     io.write(0x64, 1, 0xd1);
     io.write(0x60, 1, 0xdf);
-    expect(log).toEqual(['reset hard']);
+    expect(log).toEqual(['reset hard', 'a20 true']);
     io.write(0x64, 1, 0xd1);
     io.write(0x60, 1, 0xde);
-    expect(log).toEqual(['reset hard', 'reset hard']);
+    expect(log).toEqual(['reset hard', 'a20 true', 'a20 true', 'reset hard']);
   });
 
   it('through port 0x92: bit 0 rising resets the processor; bit 1 is A20', () => {
     io.write(0x92, 1, 0x02);
     io.write(0x92, 1, 0x03);
     io.write(0x92, 1, 0x03);
-    expect(log).toEqual(['a20 true', 'reset cpu']);
+    expect(log).toEqual(['a20 true', 'a20 true', 'reset cpu', 'a20 true']);
     expect(io.read(0x92, 1)).toBe(0x03);
   });
 

@@ -14,5 +14,17 @@ declare module '../base/trace.ts' {
       readonly time: number;
       readonly instruction: number;
     };
+    /** The machine is reset: every device and processor, not RAM. */
+    'machine.reset': {
+      readonly cause: ResetCause;
+      /** The instruction after the one that caused it. */
+      readonly pc: Gva;
+      /** Nanoseconds of guest time. */
+      readonly time: number;
+      readonly instruction: number;
+    };
   }
 }
+
+/** Who reset the machine: the keyboard controller, port 0x92, port 0xcf9, or a processor that shut down. */
+export type ResetCause = 'i8042' | 'port92' | 'reset-control' | 'triple-fault';

@@ -9,6 +9,8 @@ export type Outcome =
   /** A loop that changes nothing and that nothing can end. */
   | { readonly kind: 'spinning'; readonly pc: Gva }
   | { readonly kind: 'triple-fault'; readonly pc: Gva }
+  /** The guest resets the machine over and over from `pc`; `resets` of them were watched. */
+  | { readonly kind: 'boot-loop'; readonly pc: Gva; readonly resets: number }
   | { readonly kind: 'unimplemented'; readonly pc: Gva; readonly bytes: Uint8Array }
   | { readonly kind: 'instruction-limit' }
   | { readonly kind: 'time-limit' }

@@ -94,6 +94,13 @@ export class Rounds {
     this.#start = Math.max(this.#start, target);
   }
 
+  /** The processors are about to be reset: what follows begins at the latest time that any of them has seen. */
+  restart(): void {
+    if (this.#inTurn) this.#endTurn();
+    this.#start = Math.max(this.visibleTime, ...this.#local);
+    this.#local.fill(this.#start);
+  }
+
   /** The active processor waits in a PAUSE loop: the rest of its turn is over. */
   pause(): void {
     if (!this.#inTurn || this.time >= this.#end) return;

@@ -6,7 +6,9 @@ import type { VirtualClock } from '../base/clock.ts';
 import type { StateSource, StateValue } from '../base/state.ts';
 import type { TraceChannel } from '../base/trace.ts';
 import type { ProcessorLike } from '../cpu/types.ts';
+import type { ResetCause } from './events.ts';
 import type { Outcome, RunLimits } from './outcome.ts';
+import { BOOT_LOOP_RESETS, RebootWatch } from './reboot-watch.ts';
 import { NANOSECONDS_PER_INSTRUCTION, Rounds } from './rounds.ts';
 import type { StuckDetector } from './stuck-detector.ts';
 
@@ -20,6 +22,11 @@ export interface RunLoopPorts {
   readonly clock: VirtualClock;
   readonly stuck: StuckDetector;
   readonly idle: TraceChannel<'machine.idle'>;
+  readonly resets: TraceChannel<'machine.reset'>;
+  /** Returns every device and processor to its state after power-on; RAM stays. */
+  readonly resetMachine: () => void;
+  /** A triple fault resets the machine, as on a PC. Otherwise it ends the run. */
+  readonly tripleFaultResets: boolean;
 }
 
 export class RunLoop {
@@ -31,6 +38,8 @@ export class RunLoop {
   #executing = false;
   #ended: Outcome | undefined;
   #spinning = false;
+  #resetWanted: ResetCause | undefined;
+  readonly #reboots = new RebootWatch();
 
   constructor(ports: RunLoopPorts) {
     this.#ports = ports;
@@ -44,6 +53,12 @@ export class RunLoop {
   /** A device ends the run: the processor stops before its next instruction. */
   end(outcome: Outcome): void {
     this.#ended ??= outcome;
+    this.#ports.processor.requestExit();
+  }
+
+  /** A device resets the machine: the instruction that caused it ends first. */
+  reset(cause: ResetCause): void {
+    this.#resetWanted ??= cause;
     this.#ports.processor.requestExit();
   }
 
@@ -66,8 +81,9 @@ export class RunLoop {
   get stateSource(): StateSource {
     return {
       name: 'run-loop',
-      version: 2,
+      version: 3,
       save: () => ({
+        reboots: this.#reboots.save(),
         rounds: this.#rounds.save(),
         idleDeadlines: this.#idleDeadlines,
         idleSince: this.#idleSince,
@@ -76,7 +92,9 @@ export class RunLoop {
         this.#rounds.load(fields.rounds as { readonly [field: string]: StateValue });
         this.#idleDeadlines = fields.idleDeadlines as number;
         this.#idleSince = fields.idleSince as number;
+        this.#reboots.load(fields.reboots as { readonly [field: string]: StateValue });
         this.#ended = undefined;
+        this.#resetWanted = undefined;
       },
     };
   }
@@ -84,15 +102,33 @@ export class RunLoop {
   run(limits: RunLimits = {}): Outcome {
     for (;;) {
       const awake = this.#rounds.advance(() => this.#lookForSpin());
+      this.#resetIfWanted();
       if (this.#ended !== undefined) return this.#ended;
       if (this.#spinning) return this.#idle('spin');
       const limit = this.#limitReached(limits);
       if (limit !== undefined) return limit;
       if (limits.poll?.() === true) return { kind: 'interrupted' };
       const outcome = awake ? this.#slice(this.#budget(limits)) : this.#skipToDeadline(limits);
+      this.#resetIfWanted();
       if (this.#ended !== undefined) return this.#ended;
       if (outcome !== undefined) return outcome;
     }
+  }
+
+  /** Between two instructions, before a limit may end the run: a wish for a reset never outlives {@link run}. */
+  #resetIfWanted(): void {
+    const cause = this.#resetWanted;
+    if (cause === undefined || this.#ended !== undefined) return;
+    this.#resetWanted = undefined;
+    const { processor, resets } = this.#ports;
+    const { pc, instructions: instruction } = processor;
+    if (resets.active) resets.emit({ cause, pc, time: this.#rounds.time, instruction });
+    if (this.#reboots.isLoop(pc, instruction)) {
+      this.#ended = { kind: 'boot-loop', pc, resets: BOOT_LOOP_RESETS };
+      return;
+    }
+    this.#rounds.restart();
+    this.#ports.resetMachine();
   }
 
   #limitSlice(instructions: number | undefined): void {
@@ -129,6 +165,10 @@ export class RunLoop {
         this.#rounds.pause();
         return undefined;
       case 'triple-fault':
+        if (this.#ports.tripleFaultResets) {
+          this.#resetWanted ??= 'triple-fault';
+          return undefined;
+        }
         return { kind: 'triple-fault', pc: processor.pc };
       case 'unimplemented': {
         const { pc, bytes } = processor.unimplemented ?? { pc: processor.pc, bytes: new Uint8Array(0) };

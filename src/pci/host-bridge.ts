@@ -1,8 +1,8 @@
 /**
- * The Q35's memory controller hub, 8086:29c0 at 00:00.0, as far as PCI goes: its identity and PCIEXBAR, which places
- * the memory-mapped configuration window (Intel 3 Series Express Chipset datasheet §5.1).
+ * The Q35's memory controller hub, 8086:29c0 at 00:00.0: its identity, PCIEXBAR, which places the memory-mapped
+ * configuration window, and who answers below 1 MiB (`dram-control.ts`) (Intel 3 Series Express Chipset datasheet §5.1).
  *
- * Not modelled: PAM, SMRAM, TSEG and the DRAM registers; they read zero and ignore writes.
+ * Not modelled, as in QEMU: DRB, TOLUD and the other DRAM registers; they read zero and ignore writes.
  */
 
 import { bit, bits, register32, spec } from '../base/registers.ts';
@@ -11,6 +11,7 @@ import type { MemorySystem } from '../memory/memory-system.ts';
 import { MmioRegion } from '../memory/mmio-region.ts';
 import type { MemoryRegion } from '../memory/region.ts';
 import { ConfigSpace } from './config-space.ts';
+import { DramControl } from './dram-control.ts';
 import { PciFunction } from './function.ts';
 import type { RootComplex } from './root-complex.ts';
 
@@ -44,11 +45,24 @@ export interface HostBridgeOptions {
   readonly subsystem?: number;
   /** Enable the window at reset, as firmware would have done by the time a kernel starts. Default false. */
   readonly ecamAtReset?: boolean;
+  /** What PAM and SMRAM switch between. Without it they read zero and ignore writes. */
+  readonly dram?: HostBridgeDram;
+}
+
+export interface HostBridgeDram {
+  /** All of RAM, by offset. */
+  readonly ram: MemoryRegion;
+  readonly pci: MemoryRegion;
+  /** Bytes of RAM from address 0. */
+  readonly below4g: number;
+  /** See {@link DramControl}. */
+  readonly writeOnlyReadsRam?: boolean;
 }
 
 export class HostBridge extends PciFunction {
   /** Saved apart from the function: CONFIG_ADDRESS. */
   readonly hostState: StateSource;
+  readonly dramControl: DramControl | undefined;
   readonly #options: HostBridgeOptions;
   readonly #windows: readonly (MmioRegion | undefined)[];
   #window: MmioRegion | undefined;
@@ -69,13 +83,18 @@ export class HostBridge extends PciFunction {
     for (const window of this.#windows) if (window !== undefined) window.reentrant = true;
     this.config.declareRegister(PCIEXBAR_OFFSET, PCIEXBAR, this.#resetValue);
     this.config.declare(PCIEXBAR_OFFSET + 4, 4, 0, 0xf);
+    const { memory, dram } = options;
+    this.dramControl =
+      dram === undefined ? undefined : new DramControl({ system, config: this.config, memory, ...dram });
     this.onConfigWritten = (offset, size) => {
+      this.dramControl?.written(offset, size);
       if (ConfigSpace.touches(offset, size, PCIEXBAR_OFFSET, 8)) this.#placeWindow();
     };
     this.onReset = () => {
       this.config.set(PCIEXBAR_OFFSET, 4, this.#resetValue);
       this.config.set(PCIEXBAR_OFFSET + 4, 4, 0);
       rootComplex.configAddress = 0;
+      this.dramControl?.reset();
       this.#placeWindow();
     };
     this.hostState = {
@@ -97,6 +116,7 @@ export class HostBridge extends PciFunction {
   override load(fields: { readonly [field: string]: StateValue }): void {
     super.load(fields);
     this.#placeWindow();
+    this.dramControl?.apply();
   }
 
   get #resetValue(): number {

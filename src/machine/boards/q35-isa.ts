@@ -4,6 +4,7 @@ import type { StateSource } from '../../base/state.ts';
 import type { TraceBus } from '../../base/trace.ts';
 import { DebugExit } from '../../devices/debug-exit.ts';
 import { DEBUGCON_PORT, Debugcon } from '../../devices/debugcon.ts';
+import type { ResetKind } from '../../devices/events.ts';
 import { I8042 } from '../../devices/i8042.ts';
 import { Pit8254 } from '../../devices/pit-8254.ts';
 import { Port92 } from '../../devices/port92.ts';
@@ -14,7 +15,9 @@ import { SystemControlB } from '../../devices/system-control-b.ts';
 import { Uart16550 } from '../../devices/uart-16550.ts';
 import type { InterruptController } from '../../interrupts/interrupt-controller.ts';
 import { type MemoryRegion, type MemorySystem, type MmioOps, MmioRegion } from '../../memory/index.ts';
+import type { ResetCause } from '../events.ts';
 import type { RunLoop } from '../run-loop.ts';
+import type { A20Gate } from './a20-gate.ts';
 import type { RamLayout } from './q35-memory-map.ts';
 import type { Q35Options } from './q35-options.ts';
 
@@ -27,11 +30,16 @@ export interface IsaSetting {
   readonly loop: RunLoop;
   readonly options: Q35Options;
   readonly ram: RamLayout;
+  readonly a20: A20Gate;
+  /** INIT to every processor. */
+  readonly initialiseProcessors: () => void;
 }
 
 export interface IsaDevices {
   readonly serial: Uart16550;
   readonly stateSources: readonly StateSource[];
+  /** As after power-on; what the battery keeps stays. */
+  readonly reset: () => void;
 }
 
 const IRQ_TIMER = 0;
@@ -45,7 +53,14 @@ export function addIsaDevices(setting: IsaSetting): IsaDevices {
   const ports = (first: number, count: number, name: string, ops: MmioOps, priority = 0): void =>
     io.addSubregion(first, new MmioRegion(memory, name, count, ops), priority);
   // Without firmware there is nothing to come back to after a reset: the run ends.
-  const reset = (): void => loop.end({ kind: 'exited', by: 'reset', status: 0 });
+  const noReboot = options.noReboot ?? options.firmware === undefined;
+  const resetBy =
+    (cause: ResetCause) =>
+    (kind: ResetKind): void => {
+      if (noReboot) loop.end({ kind: 'exited', by: 'reset', status: 0 });
+      else if (kind === 'hard' || options.personality === 'qemu') loop.reset(cause);
+      else setting.initialiseProcessors();
+    };
 
   const serial = new Uart16550({
     name: 'serial0',
@@ -57,11 +72,25 @@ export function addIsaDevices(setting: IsaSetting): IsaDevices {
   });
   const pit = new Pit8254({ clock, interrupt: irq(IRQ_TIMER) });
   const controlB = new SystemControlB(clock, pit);
-  // A20 always passes: the board enters kernels in protected mode, where every PC has it open.
-  const port92 = new Port92({ trace, reset, a20Changed: () => {} });
-  const keyboard = new I8042({ trace, reset, a20Changed: () => {}, interrupt: irq(IRQ_KEYBOARD) });
-  const resetControl = new ResetControl(trace, reset);
-  const rtc = new Rtc({ clock, interrupt: irq(IRQ_RTC) });
+  const a20 = setting.a20;
+  const port92 = new Port92({
+    trace,
+    reset: resetBy('port92'),
+    a20Changed: (open) => a20.set('port92', open),
+  });
+  const keyboard = new I8042({
+    trace,
+    reset: resetBy('i8042'),
+    a20Changed: (open) => a20.set('i8042', open),
+    interrupt: irq(IRQ_KEYBOARD),
+  });
+  const resetControl = new ResetControl(trace, resetBy('reset-control'));
+  const { rtcSeconds } = options;
+  const rtc = new Rtc({
+    clock,
+    interrupt: irq(IRQ_RTC),
+    ...(rtcSeconds === undefined ? {} : { epochSeconds: rtcSeconds }),
+  });
   rtc.setMemorySizes(ram.below4g, ram.above4g);
   const post = new PostPort(trace);
   memory.transaction(() => {
@@ -81,6 +110,7 @@ export function addIsaDevices(setting: IsaSetting): IsaDevices {
       ports(DEBUGCON_PORT, 1, 'isa-debugcon', new Debugcon(options.debugOutput).ops);
     }
     for (const device of options.devices) {
+      if (device.kind === 'isa-debugcon') ports(device.port, 1, 'isa-debugcon', new Debugcon(device.output).ops);
       if (device.kind !== 'isa-debug-exit') continue;
       const debugExit = new DebugExit({
         port: device.port,
@@ -90,5 +120,11 @@ export function addIsaDevices(setting: IsaSetting): IsaDevices {
       ports(debugExit.port, debugExit.size, 'isa-debug-exit', debugExit.ops);
     }
   });
-  return { serial, stateSources: [serial, pit, controlB, port92, keyboard, resetControl, rtc, post] };
+  return {
+    serial,
+    stateSources: [serial, pit, controlB, port92, keyboard, resetControl, rtc, post, a20],
+    reset: () => {
+      for (const device of [serial, pit, controlB, port92, keyboard, resetControl, rtc, a20]) device.reset();
+    },
+  };
 }

@@ -16,7 +16,18 @@ export type DeviceOption =
       readonly slots?: number;
     }
   | { readonly kind: 'usb-kbd'; readonly id?: string; readonly bus?: string; readonly port?: number }
-  | { readonly kind: 'isa-debug-exit'; readonly port: number; readonly size: number };
+  | { readonly kind: 'isa-debug-exit'; readonly port: number; readonly size: number }
+  | {
+      /** A debug console of its own beside {@link Q35Options.debugOutput}; SeaBIOS and OVMF write to port 0x402. */
+      readonly kind: 'isa-debugcon';
+      readonly port: number;
+      readonly output: (byte: number) => void;
+    };
+
+/** What stands in the ROM below 4 GiB. */
+export type FirmwareOption =
+  /** `-bios`: a multiple of 64 KiB up to 16 MiB; its last 128 KiB stand below 1 MiB too. */
+  { readonly kind: 'bios'; readonly image: Uint8Array };
 
 /** How the board leaves PCI functions to a kernel that is entered without firmware (docs/adr/0003). */
 export interface HandOver {
@@ -66,6 +77,12 @@ export interface Q35Options {
   readonly boot?: FirmwareBoot;
   /** Files for fw_cfg (`-fw_cfg name=,file=|string=`). */
   readonly fwCfgFiles?: readonly { readonly name: string; readonly bytes: Uint8Array }[];
+  /** The processors begin at the reset vector in it. Without it a kernel is to be loaded. */
+  readonly firmware?: FirmwareOption;
+  /** A reset ends the run. Default: true without firmware, which alone could start again. */
+  readonly noReboot?: boolean;
+  /** Seconds since 1970 that the real-time clock shows at power-on. Default: 2024-01-01, so that runs repeat. */
+  readonly rtcSeconds?: number;
 }
 
 export interface BoardError {

@@ -12,10 +12,13 @@ import {
 } from '../../memory/index.ts';
 import { PciBus } from '../../pci/bus.ts';
 import { COMMAND, COMMAND_BUS_MASTER } from '../../pci/config-registers.ts';
+import { PAM_REGISTERS, PAM0 } from '../../pci/dram-control.ts';
 import { assignResources, routePirqs } from '../../pci/firmware-setup.ts';
 import { HostBridge } from '../../pci/host-bridge.ts';
 import { LpcBridge } from '../../pci/lpc-bridge.ts';
 import { CONFIG_ADDRESS_PORT, CONFIG_DATA_PORT, RootComplex } from '../../pci/root-complex.ts';
+import { addFirmware } from './q35-firmware.ts';
+import type { RamLayout } from './q35-memory-map.ts';
 import type { BoardError, HandOver, Q35Options } from './q35-options.ts';
 import { addUsb } from './q35-usb.ts';
 
@@ -27,10 +30,15 @@ export interface PciSetting {
   readonly trace: TraceBus;
   readonly interrupts: InterruptController;
   readonly options: Q35Options;
+  readonly ram: MemoryRegion;
+  readonly ramLayout: RamLayout;
+  readonly allocate: (bytes: number) => Uint8Array;
 }
 
 export interface PciParts {
   readonly bus: PciBus;
+  /** What a processor in system management mode sees in front of memory. */
+  readonly managementMemory: MemoryRegion;
   readonly stateSources: readonly StateSource[];
   /** Leaves PCI as firmware leaves it to a kernel. */
   readonly handOver: () => void;
@@ -39,6 +47,8 @@ export interface PciParts {
 /** QEMU puts PCI memory behind RAM and the chipset's own windows. */
 const PCI_PRIORITY = -1;
 const CLASS_USB = 0x0c_03;
+/** Both halves of a PAM register: reads and writes go to RAM. */
+const PAM_ALL_RAM = 0x33;
 /** The 8259 inputs of the PIRQs are level-triggered (ELCR2 bits 2 and 3: IRQ 10 and 11). */
 const ELCR2_PIRQS = 0x0c;
 
@@ -46,6 +56,8 @@ export function addPci(setting: PciSetting): PciParts | BoardError {
   const { memory, system, io, trace, interrupts, options } = setting;
   const window = new ContainerRegion(memory, 'pci', WHOLE_ADDRESS_SPACE);
   system.addSubregion(0, window, PCI_PRIORITY);
+  if (options.firmware !== undefined)
+    addFirmware({ memory, pci: window, allocate: setting.allocate }, options.firmware);
   const rootComplex = new RootComplex();
   const lpc = new LpcBridge({
     system: memory,
@@ -63,7 +75,13 @@ export function addPci(setting: PciSetting): PciParts | BoardError {
     reportMasterAbort: !qemu,
   });
   rootComplex.addBus(bus);
-  const bridge = new HostBridge({ system: memory, rootComplex, memory: system, ecamAtReset: true });
+  const bridge = new HostBridge({
+    system: memory,
+    rootComplex,
+    memory: system,
+    ecamAtReset: options.firmware === undefined,
+    dram: { ram: setting.ram, pci: window, below4g: setting.ramLayout.below4g, writeOnlyReadsRam: qemu },
+  });
   bridge.plug(bus, 0);
   lpc.plug(bus, 31);
   io.addSubregion(CONFIG_ADDRESS_PORT, new MmioRegion(memory, 'pci-conf-idx', 4, rootComplex.addressPorts()));
@@ -75,8 +93,10 @@ export function addPci(setting: PciSetting): PciParts | BoardError {
   const handOver: HandOver = { resourcesAssigned: true, usbBusMaster: qemu, ...options.handOver };
   return {
     bus,
+    managementMemory: bridge.dramControl!.managementMemory,
     stateSources: [...bus.functions, bridge.hostState, lpc.wireState, ...usb.stateSources],
     handOver: () => {
+      for (let index = 0; index < PAM_REGISTERS; index += 1) bridge.configWrite(PAM0 + index, 1, PAM_ALL_RAM);
       if (!handOver.resourcesAssigned) return;
       assignResources(bus);
       routePirqs(lpc);

@@ -2,7 +2,7 @@
  * A PC like QEMU's q35: MCH and ICH9 LPC, RAM below and above the PCI hole, 8259s, I/O APIC, local APIC, PIT, RTC, 16550,
  * debug ports, and the PCI devices of the command line.
  *
- * Does not implement: firmware and its ROM, ACPI power management, HPET, SATA, SMBus, VGA.
+ * Does not implement: ACPI power management, HPET, SATA, SMBus, VGA.
  */
 import { gpa } from '../../base/address.ts';
 import { VirtualClock } from '../../base/clock.ts';
@@ -31,8 +31,10 @@ import {
 import { Machine } from '../machine.ts';
 import { RunLoop } from '../run-loop.ts';
 import { StuckDetector } from '../stuck-detector.ts';
+import { A20Gate } from './a20-gate.ts';
 import { biosDataAreas } from './bios-data-area.ts';
 import { countingPorts } from './counting-ports.ts';
+import { checkFirmware, firmwareBytes } from './q35-firmware.ts';
 import { addFwCfg } from './q35-fw-cfg.ts';
 import { addIsaDevices } from './q35-isa.ts';
 import { FOUR_GIB, IOAPIC_BASE, LOCAL_APIC_BASE, memoryMap, type RamLayout, splitRam } from './q35-memory-map.ts';
@@ -48,7 +50,7 @@ const RAM_TRACKED_MAX = 2304 * MIB;
 export function createQ35(options: Q35Options): Machine | BoardError {
   const topology = options.processors ?? coresOfOnePackage(1);
   const { cpus } = topology;
-  const error = checkRam(options) ?? checkProcessors(cpus);
+  const error = checkFirmware(options.firmware) ?? checkRam(options) ?? checkProcessors(cpus);
   if (error !== undefined) return error;
   const { trace } = options;
   const clock = new VirtualClock();
@@ -59,7 +61,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
   const io = createIoPortRoot(memory);
   const ioSpace = new AddressSpace(memory, 'I/O', io);
 
-  const late: { interrupts?: InterruptController; loop?: RunLoop } = {};
+  const late: { interrupts?: InterruptController; loop?: RunLoop; reset?: () => void } = {};
   const observeTime = (): void => late.loop?.observeTime();
   const acknowledge: InterruptAcknowledge = {
     acknowledge: (cpu) => late.interrupts!.acknowledge(cpu),
@@ -71,7 +73,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
   const counted = countingPorts(new CpuMemoryPort(addressSpace), new CpuPortIo(ioSpace), observeTime);
   const processor = new Processor(
     {
-      memoryBytes: options.ramBytes,
+      memoryBytes: options.ramBytes + firmwareBytes(options.firmware),
       cpus,
       topology,
       model: options.cpuModel,
@@ -138,10 +140,17 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     clock,
     stuck,
     idle: trace.channel('machine.idle'),
+    resets: trace.channel('machine.reset'),
+    resetMachine: () => late.reset?.(),
+    tripleFaultResets: options.firmware !== undefined && options.noReboot !== true,
   });
   late.loop = loop;
-  const isa = addIsaDevices({ memory, io, clock, trace, interrupts, loop, options, ram });
-  const firmware = addFwCfg({
+  const a20 = new A20Gate(options.personality === 'qemu', (open) => processor.setA20(open));
+  const initialiseProcessors = (): void => {
+    for (let cpu = 0; cpu < cpus; cpu += 1) processor.raiseInit(cpu);
+  };
+  const isa = addIsaDevices({ memory, io, clock, trace, interrupts, loop, options, ram, a20, initialiseProcessors });
+  const configuration = addFwCfg({
     memory,
     io,
     dma: new DmaView(addressSpace, 'fw_cfg'),
@@ -150,16 +159,36 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     apicIds: apicIds(topology),
     amd: processor.core.word(VENDOR) === VENDOR_AMD,
   });
-  if ('problem' in firmware) return firmware;
-  const pci = addPci({ memory, system, io, clock, trace, interrupts, options });
+  if ('problem' in configuration) return configuration;
+  const allocate = (bytes: number): Uint8Array => processor.allocate(bytes);
+  const pci = addPci({
+    memory,
+    system,
+    io,
+    clock,
+    trace,
+    interrupts,
+    options,
+    ram: ramRegion,
+    ramLayout: ram,
+    allocate,
+  });
   if ('problem' in pci) return pci;
+  late.reset = () => {
+    pci.bus.reset();
+    isa.reset();
+    configuration.fwCfg.reset();
+    configuration.smiFeatures.reset();
+    interrupts.reset();
+    processor.reset();
+  };
 
   for (const part of [
     ...processor.states(),
     ramRegion.stateSource(),
     ...interrupts.stateSources,
     ...isa.stateSources,
-    ...firmware.stateSources,
+    ...configuration.stateSources,
     stuck,
     loop.stateSource,
   ]) {
