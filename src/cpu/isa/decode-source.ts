@@ -1,9 +1,10 @@
 /** The decoder's tables as AssemblyScript: rows by opcode, and what may be exchanged for what in a decoded block. */
 import { knownFeature } from './features.ts';
-import { CONDITIONS, handlerOf } from './handlers.ts';
+import { CONDITIONS, type Handler, handlerOf } from './handlers.ts';
 import { BANNER } from './layout-source.ts';
+import { type OperationFacts, operationFacts } from './operation-facts.ts';
 import type { Operations } from './operations.ts';
-import { OPTIONS, type Row } from './row.ts';
+import { ALL_FLAGS, OPTIONS, type Row } from './row.ts';
 import { OPCODE_TABLE } from './table.ts';
 import * as uop from './uop.ts';
 
@@ -149,11 +150,19 @@ export function decodeTablesSource(operations: Operations, rows: readonly Row[] 
   return `${BANNER}
 export const ROW_INDEX: u32 = <u32>memory.data<u8>([${index.join(',')}]);
 export const ROWS: u32 = <u32>memory.data<u8>([${data.join(',')}]);
-${variantTables(operations)}`;
+${variantTables(operations, operationFacts(operations, rows))}`;
+}
+
+/** Of an operation that cannot fault: 1 leaves the flags alone, 2 overwrites all of them, 0 anything else. */
+function flagEffect(facts: OperationFacts | undefined, handler: Handler): number {
+  if (facts === undefined || facts.endsBlock || facts.reads !== 0) return 0;
+  if (facts.memory !== 'none' && facts.memory !== 'address') return 0;
+  if (facts.writes === 0) return 1;
+  return facts.overwrites === ALL_FLAGS && handler.hotCall === 'hotArithmetic' ? 2 : 0;
 }
 
 /** What happens to the flags at each hot number, for the passes over a decoded block. */
-function variantTables(operations: Operations): string {
+function variantTables(operations: Operations, facts: ReadonlyMap<number, OperationFacts>): string {
   const count = Math.max(...operations.hot.map(({ number }) => number)) + 1;
   const fused = new Array<number>(count * 8).fill(0);
   const quiet = new Array<number>(count).fill(0);
@@ -163,9 +172,7 @@ function variantTables(operations: Operations): string {
     const key = `${handler.call} ${handler.args} ${form} ${type}`;
     if (variant === undefined) {
       plain.set(key, number);
-      const harmless = form === 'RR' || form === 'RI' || handler.hotCall === 'hotLea' || handler.hotCall === 'hotNop';
-      if (harmless && handler.flags === 'kept') effect[number] = 1;
-      if (harmless && handler.flags === 'overwritten') effect[number] = 2;
+      effect[number] = flagEffect(facts.get(number), handler);
       continue;
     }
     const first = plain.get(key) ?? 0;

@@ -32,8 +32,6 @@ export interface Handler {
   readonly hotSizes: readonly number[];
   /** Conditions (code >> 1) for which a pair with a following Jcc is one µop. */
   readonly fuses: readonly Condition[];
-  /** What a register form does to the flags: nothing, or overwrite all six without reading any. */
-  readonly flags: 'kept' | 'overwritten' | undefined;
   /** Functions among {@link args}: handlers that this one runs. */
   readonly inner: readonly string[];
   /** The register forms have a variant for when nobody can see the flags they set. */
@@ -55,7 +53,6 @@ function define(name: string, call: string, from: string, part: Partial<Handler>
     hotFrom: '',
     hotSizes: [0, 1, 2, 3],
     fuses: [],
-    flags: undefined,
     quiet: false,
     inner: [],
     ...part,
@@ -92,7 +89,6 @@ for (const name of ['add', 'or', 'adc', 'sbb', 'and', 'sub', 'xor', 'cmp', 'test
     hotFrom: 'arithmetic',
     hotSizes: name === 'cmp' || name === 'test' ? [0, 1, 2, 3] : [2, 3],
     fuses: FUSED_CONDITIONS[name] ?? [],
-    flags: name === 'adc' || name === 'sbb' ? undefined : 'overwritten',
     quiet: !['adc', 'sbb', 'cmp', 'test'].includes(name),
   });
 }
@@ -140,7 +136,6 @@ define('mov', 'move', 'moves', {
   hot: TWO_OPERANDS,
   hotCall: 'hotMove',
   hotFrom: 'moves',
-  flags: 'kept',
 });
 for (const name of ['movzx8', 'movzx16', 'movsx8', 'movsx16', 'movsxd']) {
   const signed = name.startsWith('movsx');
@@ -151,14 +146,12 @@ for (const name of ['movzx8', 'movzx16', 'movsx8', 'movsx16', 'movsxd']) {
     hotCall: `hotExtend${signed ? 'Signed' : 'Zero'}_${narrow}`,
     hotFrom: 'moves',
     hotSizes: [2, 3],
-    flags: 'kept',
   });
 }
 define('mov_wide', 'moveWide', 'moves', {
   sized: true,
   hot: ['RI'],
   hotCall: 'hotMoveWide',
-  flags: 'kept',
   hotKind: 'next',
   hotFrom: 'moves',
   hotSizes: [2, 3],
@@ -167,7 +160,6 @@ define('lea', 'lea', 'moves', {
   sized: true,
   hot: ['RM'],
   hotCall: 'hotLea',
-  flags: 'kept',
   hotKind: 'next',
   hotFrom: 'moves',
   hotSizes: [2, 3],
@@ -178,7 +170,6 @@ define('nop', 'nop', 'moves', {
   hot: ['N', 'R', 'M'],
   hotCall: 'hotNop',
   hotKind: 'next',
-  flags: 'kept',
   hotFrom: 'moves',
 });
 

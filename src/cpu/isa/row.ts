@@ -5,6 +5,8 @@
 
 /** Arithmetic flags as the bits of {@link Row.reads} and {@link Row.writes}: c 1, p 2, a 4, z 8, s 16, o 32. */
 const FLAG_LETTERS = 'cpazso';
+/** Bits of {@link Row.reads} and its neighbours: every arithmetic flag. */
+export const ALL_FLAGS = (1 << FLAG_LETTERS.length) - 1;
 
 export type OpcodeMap = 0 | 1 | 2 | 3;
 
