@@ -4,6 +4,7 @@
  * This folder models USB 2.0 devices at the level of transfers (USB 2.0 chapters 8 and 9), not of packets on the wire.
  * It does not implement hubs, isochronous endpoints, or suspend and resume signalling.
  */
+import type { StateSource, StateValue } from '../base/state.ts';
 
 export type UsbSpeed = 'low' | 'full' | 'high' | 'super';
 
@@ -56,6 +57,8 @@ export interface UsbDevice {
   readonly address: number;
   /** A bus reset (USB 2.0 §7.1.7.5). */
   reset(): void;
+  /** The machine's reset; without it a bus reset is all there is to it. */
+  powerCycle?(): void;
   /**
    * A whole control transfer. `data` has wLength bytes: what the host sends, or where the device's answer goes.
    * For IN, the result's length says how many bytes of it are the answer.
@@ -65,6 +68,8 @@ export interface UsbDevice {
   transfer(endpoint: number, data: Uint8Array): UsbResult;
   /** The host controller listens here for an endpoint that has something to say after a NAK. */
   onReady: ((endpoint: number) => void) | undefined;
-  save(): Readonly<Record<string, number | boolean | readonly number[]>>;
-  load(fields: Readonly<Record<string, unknown>>): void;
+  /** Parts of it that keep state of their own, for example a disk's unsaved writes. */
+  readonly stateSources?: readonly StateSource[];
+  save(): { readonly [field: string]: StateValue };
+  load(fields: { readonly [field: string]: StateValue }): void;
 }

@@ -1,4 +1,4 @@
-/** USB descriptors as data, and their bytes (USB 2.0 §9.6, HID 1.11 §6.2). */
+/** USB descriptors as data, and their bytes (USB 2.0 §9.6, USB 3.2 §9.6, HID 1.11 §6.2). */
 
 export interface EndpointDescriptor {
   /** bEndpointAddress: bit 7 IN, bits 3:0 the number. */
@@ -8,6 +8,8 @@ export interface EndpointDescriptor {
   readonly maxPacketSize: number;
   /** bInterval: frames (full and low speed) or 2^(n-1) microframes (high speed, interrupt). */
   readonly interval: number;
+  /** What a SuperSpeed device adds (USB 3.2 §9.6.7): bMaxBurst, bmAttributes, wBytesPerInterval. */
+  readonly companion?: { readonly maxBurst: number; readonly attributes: number; readonly bytesPerInterval: number };
 }
 
 export interface InterfaceDescriptor {
@@ -26,7 +28,7 @@ export interface ConfigurationDescriptor {
   readonly value: number;
   readonly stringIndex: number;
   readonly attributes: number;
-  /** 2 mA. */
+  /** Units of 2 mA; of 8 mA at SuperSpeed. */
   readonly maxPower: number;
   readonly interfaces: readonly InterfaceDescriptor[];
 }
@@ -58,6 +60,7 @@ export const DescriptorType = {
   DeviceQualifier: 6,
   OtherSpeedConfiguration: 7,
   BinaryObjectStore: 15,
+  EndpointCompanion: 48,
   Hid: 0x21,
   HidReport: 0x22,
 } as const;
@@ -131,15 +134,15 @@ function interfaceBytes(entry: InterfaceDescriptor): number[] {
     entry.interfaceProtocol,
     0,
     ...entry.classDescriptors.flat(),
-    ...entry.endpoints.flatMap(({ address, attributes, maxPacketSize, interval }) => [
-      7,
-      DescriptorType.Endpoint,
-      address,
-      attributes,
-      ...word(maxPacketSize),
-      interval,
-    ]),
+    ...entry.endpoints.flatMap(endpointBytes),
   ];
+}
+
+function endpointBytes({ address, attributes, maxPacketSize, interval, companion }: EndpointDescriptor): number[] {
+  const endpoint = [7, DescriptorType.Endpoint, address, attributes, ...word(maxPacketSize), interval];
+  if (companion === undefined) return endpoint;
+  const { maxBurst, attributes: kind, bytesPerInterval } = companion;
+  return [...endpoint, 6, DescriptorType.EndpointCompanion, maxBurst, kind, ...word(bytesPerInterval)];
 }
 
 /** HID 1.11 §6.2.1, with one report descriptor of `reportBytes` bytes. */

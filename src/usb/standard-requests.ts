@@ -1,4 +1,5 @@
 /** The requests of USB 2.0 chapter 9 that every device answers, over a table of descriptors. */
+import type { StateValue } from '../base/state.ts';
 import { DONE, type SetupPacket, STALLED, type UsbResult, UsbStatus } from './bus.ts';
 import {
   type ConfigurationDescriptor,
@@ -10,6 +11,7 @@ import {
   LANGUAGES,
   stringDescriptor,
 } from './descriptors.ts';
+import { LPM_EXTENSION, objectStore, SUPER_SPEED } from './object-store.ts';
 
 /** bRequest (USB 2.0 Table 9-4). */
 export const Request = {
@@ -22,20 +24,17 @@ export const Request = {
   SetConfiguration: 9,
   GetInterface: 10,
   SetInterface: 11,
+  SetSel: 48,
+  SetIsochDelay: 49,
 } as const;
 
 const ENDPOINT_HALT = 0;
 const REMOTE_WAKEUP = 1;
+/** U1_ENABLE, U2_ENABLE, LTM_ENABLE (USB 3.2 Table 9-7). */
+const POWER_FEATURES: ReadonlySet<number> = new Set([48, 49, 50]);
+/** FUNCTION_SUSPEND, of an interface. */
+const FUNCTION_SUSPEND = 0;
 const SELF_POWERED = 0x40;
-
-/** USB 2.0 Extension capability with LPM (USB 2.0 LPM addendum §3), as QEMU's high-speed devices have it. */
-const LPM_EXTENSION = [7, 0x10, 2, 0x02, 0, 0, 0];
-
-/** The Binary Object Store (USB 3.2 §9.6.2). */
-function objectStore(capabilities: readonly (readonly number[])[]): Uint8Array {
-  const length = 5 + capabilities.flat().length;
-  return Uint8Array.of(5, DescriptorType.BinaryObjectStore, length, 0, capabilities.length, ...capabilities.flat());
-}
 
 /** bmRequestType << 8 | bRequest. */
 const request = (type: number, code: number): number => (type << 8) | code;
@@ -57,6 +56,8 @@ export class StandardDevice {
     readonly otherSpeed: DeviceDescriptor | undefined,
     /** By string index from 1. */
     readonly strings: ReadonlyMap<number, string>,
+    /** The device runs below SuperSpeed, which it could. */
+    readonly alsoSuperSpeed = false,
   ) {}
 
   reset(): void {
@@ -87,9 +88,14 @@ export class StandardDevice {
         return answer(Uint8Array.of(this.#deviceStatus(), 0), data);
       case request(0x00, Request.SetFeature):
       case request(0x00, Request.ClearFeature):
-        if (setup.wValue !== REMOTE_WAKEUP) return STALLED;
-        this.remoteWakeup = setup.bRequest === Request.SetFeature;
-        return DONE;
+        return this.#feature(setup);
+      case request(0x01, Request.SetFeature):
+      case request(0x01, Request.ClearFeature):
+        return this.#superSpeed && setup.wValue === FUNCTION_SUSPEND ? DONE : STALLED;
+      case request(0x00, Request.SetSel):
+      case request(0x00, Request.SetIsochDelay):
+        // USB 3.2 §9.4.12, §9.4.11: exit latencies and delays, which a model has none of.
+        return this.#superSpeed ? { status: UsbStatus.Success, length: data.length } : STALLED;
       case request(0x81, Request.GetInterface):
         return this.#getInterface(setup.wIndex, data);
       case request(0x01, Request.SetInterface):
@@ -128,10 +134,27 @@ export class StandardDevice {
         return configurationDescriptor(configuration, DescriptorType.OtherSpeedConfiguration);
       }
       case DescriptorType.BinaryObjectStore:
-        return objectStore(this.otherSpeed === undefined ? [] : [LPM_EXTENSION]);
+        return objectStore(this.#capabilities());
       default:
         return undefined;
     }
+  }
+
+  get #superSpeed(): boolean {
+    return this.device.usbVersion >= 0x0300;
+  }
+
+  #capabilities(): readonly (readonly number[])[] {
+    if (this.#superSpeed) return [LPM_EXTENSION, SUPER_SPEED];
+    return this.otherSpeed === undefined ? [] : [LPM_EXTENSION, ...(this.alsoSuperSpeed ? [SUPER_SPEED] : [])];
+  }
+
+  #feature({ bRequest, wValue }: SetupPacket): UsbResult {
+    if (wValue === REMOTE_WAKEUP) {
+      this.remoteWakeup = bRequest === Request.SetFeature;
+      return DONE;
+    }
+    return this.#superSpeed && POWER_FEATURES.has(wValue) && this.configuration !== 0 ? DONE : STALLED;
   }
 
   #setConfiguration(value: number): UsbResult {
@@ -172,7 +195,7 @@ export class StandardDevice {
     return DONE;
   }
 
-  save(): Record<string, number | boolean | readonly number[]> {
+  save(): { readonly [field: string]: StateValue } {
     return {
       address: this.address,
       configuration: this.configuration,
@@ -182,7 +205,7 @@ export class StandardDevice {
     };
   }
 
-  load(fields: Readonly<Record<string, unknown>>): void {
+  load(fields: { readonly [field: string]: StateValue }): void {
     this.address = fields.address as number;
     this.configuration = fields.configuration as number;
     this.remoteWakeup = fields.remoteWakeup as boolean;

@@ -389,7 +389,7 @@ export class XhciController implements Host {
       commands: this.commands.save(),
       interrupters: this.interrupters.map((interrupter) => interrupter.save()),
       ports: this.hub.ports.map((port) => port.save()),
-      devices: this.hub.sockets.map(({ device }) => device?.save() as StateValue),
+      devices: this.hub.sockets.map(({ device }) => device?.save()),
       slots: saveSlots(this.slots),
       microframes: this.#microframes.save(),
       ready: [this.#notReadyPhase, this.#ready.deadline],
@@ -406,7 +406,7 @@ export class XhciController implements Host {
     for (const [index, saved] of interrupters.entries()) this.interrupters[index]!.load(saved);
     const ports = fields.ports as (number | boolean | undefined)[][];
     for (const [index, saved] of ports.entries()) this.hub.ports[index]!.load(saved);
-    const devices = fields.devices as (Readonly<Record<string, unknown>> | undefined)[];
+    const devices = fields.devices as ({ readonly [field: string]: StateValue } | undefined)[];
     for (const [index, saved] of devices.entries())
       if (saved !== undefined) this.hub.sockets[index]!.device?.load(saved);
     loadSlots(this.slots, this.hub, fields.slots);

@@ -93,7 +93,10 @@ export class XhciFunction implements StateSource {
         offset: MSIX_OFFSET,
       });
     }
-    this.pci.onReset = () => this.controller.reset();
+    this.pci.onReset = () => {
+      for (const { device } of this.controller.hub.sockets) device?.powerCycle?.();
+      this.controller.reset();
+    };
   }
 
   /** `xhci/00:03.0`. */

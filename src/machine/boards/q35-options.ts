@@ -1,6 +1,7 @@
 /** What a q35 board is built from. */
 import type { TraceBus } from '../../base/trace.ts';
 import type { ProcessorTopology } from '../../cpu/topology.ts';
+import type { BlockDevice } from '../../devices/block/block-device.ts';
 
 /** A device given on the command line. Addresses are assigned in order of the list unless given. */
 export type DeviceOption =
@@ -16,6 +17,18 @@ export type DeviceOption =
       readonly slots?: number;
     }
   | { readonly kind: 'usb-kbd'; readonly id?: string; readonly bus?: string; readonly port?: number }
+  | {
+      readonly kind: 'usb-storage';
+      readonly id?: string;
+      readonly bus?: string;
+      readonly port?: number;
+      readonly disk: BlockDevice;
+      /** INQUIRY's serial number; also the USB one. */
+      readonly serial?: string;
+      /** QEMU's id of the drive, which the Device Identification page tells. */
+      readonly driveId?: string;
+      readonly removable?: boolean;
+    }
   | { readonly kind: 'isa-debug-exit'; readonly port: number; readonly size: number }
   | {
       /** A debug console of its own beside {@link Q35Options.debugOutput}; SeaBIOS and OVMF write to port 0x402. */

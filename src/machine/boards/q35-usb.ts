@@ -1,27 +1,31 @@
 /** USB controllers on the root bus and the devices behind them, from the list of the command line. */
 import type { StateSource } from '../../base/state.ts';
 import type { PciBus } from '../../pci/bus.ts';
-import { UsbKeyboard } from '../../usb/devices/keyboard.ts';
+import type { UsbDevice } from '../../usb/bus.ts';
 import { XhciFunction } from '../../xhci/pci-function.ts';
 import { NEC_USB_XHCI, PERSONALITIES, QEMU_XHCI, type XhciModel } from '../../xhci/personality.ts';
 import type { BoardError, DeviceOption } from './q35-options.ts';
 import type { PciSetting } from './q35-pci.ts';
+import { createUsbDevice, isUsbDevice, type UsbDeviceOption, type UsbPlace } from './q35-usb-devices.ts';
 
 type ControllerOption = Extract<DeviceOption, { kind: 'qemu-xhci' | 'nec-usb-xhci' }>;
-type KeyboardOption = Extract<DeviceOption, { kind: 'usb-kbd' }>;
 
 /** The first free slot of the root bus: 0 is the host bridge, and QEMU keeps 1 for a display adapter. */
 const FIRST_SLOT = 2;
 const LAST_SLOT = 30;
-/** iSerialNumber of QEMU's keyboard is this, the controller's place and the port: `68284-0000:00:03.0-1`. */
-const KEYBOARD_SERIAL = '68284';
 const MODELS = { 'qemu-xhci': QEMU_XHCI, 'nec-usb-xhci': NEC_USB_XHCI } as const;
 
 export interface UsbSetting extends PciSetting {
   readonly bus: PciBus;
 }
 
-export function addUsb(setting: UsbSetting): { readonly stateSources: readonly StateSource[] } | BoardError {
+export interface UsbParts {
+  /** In the order of the command line. */
+  readonly devices: readonly UsbDevice[];
+  readonly stateSources: readonly StateSource[];
+}
+
+export function addUsb(setting: UsbSetting): UsbParts | BoardError {
   const { bus, memory, clock, trace, options } = setting;
   const personality = PERSONALITIES[options.personality];
   if (personality === undefined) {
@@ -47,14 +51,19 @@ export function addUsb(setting: UsbSetting): { readonly stateSources: readonly S
     controller.pci.plug(bus, slot);
     controllers.set(id, controller);
   }
-  for (const device of options.devices) {
-    if (device.kind !== 'usb-kbd') continue;
-    const error = attachKeyboard(device, controllers);
-    if (error !== undefined) return error;
+  const devices: UsbDevice[] = [];
+  for (const option of options.devices) {
+    if (!isUsbDevice(option)) continue;
+    const device = attachDevice(option, setting, controllers);
+    if ('problem' in device) return device;
+    devices.push(device);
   }
   // Power-on: as on QEMU, the controllers are reset when everything is plugged in, and find their ports connected.
   for (const controller of controllers.values()) controller.pci.reset();
-  return { stateSources: [...controllers.values()] };
+  return {
+    devices,
+    stateSources: [...controllers.values(), ...devices.flatMap((device) => device.stateSources ?? [])],
+  };
 }
 
 function modelOf(device: ControllerOption): XhciModel {
@@ -73,30 +82,39 @@ function firstFreeSlot(bus: PciBus): number | undefined {
   return undefined;
 }
 
-function attachKeyboard(
-  device: KeyboardOption,
+/** Plugs a device in; the error, or what the device keeps as state of its own. */
+function attachDevice(
+  option: UsbDeviceOption,
+  setting: UsbSetting,
   controllers: ReadonlyMap<string, XhciFunction>,
-): BoardError | undefined {
+): BoardError | UsbDevice {
+  const { kind, port } = option;
   // QEMU names the bus of a controller "xhci.0" after its id "xhci".
-  const wanted = device.bus?.replace(/\.0$/, '');
+  const wanted = option.bus?.replace(/\.0$/, '');
   const controller = wanted === undefined ? [...controllers.values()][0] : controllers.get(wanted);
   if (controller === undefined) {
     if (wanted === undefined) {
-      return { problem: 'no USB bus for usb-kbd: there is no controller', hint: 'add -device qemu-xhci before it' };
+      return { problem: `no USB bus for ${kind}: there is no controller`, hint: 'add -device qemu-xhci before it' };
     }
     return {
-      problem: `bus "${device.bus}" for usb-kbd does not exist`,
+      problem: `bus "${option.bus}" for ${kind} does not exist`,
       hint: `known: ${[...controllers.keys()].map((id) => `${id}.0`).join(', ') || 'none'}`,
     };
   }
-  const { sockets } = controller.controller.hub;
-  const socket = device.port === undefined ? sockets.findIndex((each) => each.device === undefined) : device.port - 1;
-  const serial = `${KEYBOARD_SERIAL}-0000:${controller.pci.label}-${socket + 1}`;
-  if (sockets[socket] !== undefined && controller.attach(new UsbKeyboard({ serial }), socket) !== undefined) {
-    return undefined;
+  const { hub, model } = controller.controller;
+  const socket = port === undefined ? hub.sockets.findIndex((each) => each.device === undefined) : port - 1;
+  if (hub.sockets[socket] !== undefined) {
+    const place: UsbPlace = {
+      path: `0000:${controller.pci.label}-${socket + 1}`,
+      superSpeed: socket < model.usb3Ports,
+      qemu: setting.options.personality === 'qemu',
+      clock: setting.clock,
+    };
+    const device = createUsbDevice(option, place);
+    if (controller.attach(device, socket) !== undefined) return device;
   }
   return {
-    problem: `no free port for usb-kbd${device.port === undefined ? '' : ` at port=${device.port}`}`,
+    problem: `no free port for ${kind}${port === undefined ? '' : ` at port=${port}`}`,
     hint: 'raise p2= of the controller, or take another port=',
   };
 }

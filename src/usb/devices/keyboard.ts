@@ -1,4 +1,5 @@
 /** A USB boot keyboard (HID 1.11, appendix B.1) with the identity of QEMU's `usb-kbd`. */
+import type { StateValue } from '../../base/state.ts';
 import {
   DONE,
   NAKED,
@@ -184,7 +185,7 @@ export class UsbKeyboard implements UsbDevice {
     return report;
   }
 
-  save(): Readonly<Record<string, number | boolean | readonly number[]>> {
+  save(): { readonly [field: string]: StateValue } {
     return {
       ...this.#standard.save(),
       hid: [this.#protocol, this.#idle, this.#modifiers, this.leds],
@@ -193,7 +194,7 @@ export class UsbKeyboard implements UsbDevice {
     };
   }
 
-  load(fields: Readonly<Record<string, unknown>>): void {
+  load(fields: { readonly [field: string]: StateValue }): void {
     this.#standard.load(fields);
     const [protocol, idle, modifiers, leds] = fields.hid as number[];
     this.#protocol = protocol!;
