@@ -132,11 +132,11 @@ static void check_code_breakpoints(void)
 static void check_registers(void)
 {
     reset_run();
-    write_dr7(0x400 | 0x2000); /* GD */
-    traced("GD, MOV from DR0", IN_KERNEL, CODE("mov %%db0, %%rax"));
-    write_dr7(0x400 | 0x2000);
-    traced("GD, MOV to DR6", IN_KERNEL, CODE("mov %%rax, %%db6"));
+    start.registers.rbx = 0x2400; /* GD: the next access to a debug register is #DB, which clears it */
+    traced("GD, MOV from DR0", IN_KERNEL, CODE("mov %%rbx, %%db7; mov %%db0, %%rax"));
     print("DR7 after: %lx\n", read_dr7());
+    write_dr7(0x400);
+    traced("GD, MOV to DR6", IN_KERNEL, CODE("mov %%rbx, %%db7; mov %%rax, %%db6"));
     write_dr7(0x400);
     check("DR4 is DR6", IN_KERNEL, CODE("mov %%db6, %%rbx; .byte 0x0f, 0x21, 0xe0; xor %%rbx, %%rax"));
     write_cr4(read_cr4() | CR4_DE);

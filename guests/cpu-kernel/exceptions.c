@@ -57,7 +57,7 @@ static void check_kinds(void)
               CODE("fninit; movw $0x37b, (%%rdi); fldcw (%%rdi); fld1; fldz; fdivrp; nop; fwait; nop"));
         check("#MF is left by FNCLEX", where, CODE("fnclex; fwait; fninit; fnstsw %%ax"));
         check("#XM", where,
-              CODE("movl $0x1d80, (%%rdi); ldmxcsr (%%rdi); pxor %%xmm0, %%xmm0; pxor %%xmm1, %%xmm1; divps %%xmm1, %%xmm0"));
+              CODE("movl $0x1f00, (%%rdi); ldmxcsr (%%rdi); pxor %%xmm0, %%xmm0; pxor %%xmm1, %%xmm1; divps %%xmm1, %%xmm0"));
         write_cr4(read_cr4() & ~CR4_OSXMMEXCPT);
         check("#XM without OSXMMEXCPT", where, CODE("pxor %%xmm0, %%xmm0; pxor %%xmm1, %%xmm1; divps %%xmm1, %%xmm0"));
         check("MXCSR again", where, CODE("movl $0x1f80, (%%rdi); ldmxcsr (%%rdi)"));

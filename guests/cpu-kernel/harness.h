@@ -103,7 +103,7 @@ struct code {
 #define CODE_OF(bits, text)                                                                                            \
     ({                                                                                                                 \
         struct code code_;                                                                                             \
-        asm(".pushsection .rodata.snippets\n.code" #bits "\n77771: " text                                              \
+        asm(".pushsection .text.snippets, \"ax\"\n.code" #bits "\n77771: " text                                              \
             "\n77772:\n.code64\n.popsection\n"                                                                         \
             "lea 77771b(%%rip), %0\nlea 77772b(%%rip), %1"                                                             \
             : "=r"(code_.start), "=r"(code_.end));                                                                     \

@@ -4,8 +4,8 @@
 #include "memory.h"
 #include "serial.h"
 
-/* Its own tables, one entry used in each: PML4 entry 1, then 1, 2, 3. */
-#define TARGET 0x0000008040403000ul
+/* Its own tables, one entry used in each: PML4 entry 1, then 1, 2, 496: an offset that is free RAM in any page size. */
+#define TARGET 0x00000080405f0000ul
 #define BEHIND (TARGET + 0x1000)
 
 extern u64 page_map_level_4[512];
@@ -15,7 +15,7 @@ static u64 pt[512] __attribute__((aligned(4096)));
 static u8 targets[3 * 4096] __attribute__((aligned(4096)));
 
 /* The entry of each level that leads to TARGET, from the root down. */
-static u64 *const entries[4] = {&page_map_level_4[1], &pdpt[1], &pd[2], &pt[3]};
+static u64 *const entries[4] = {&page_map_level_4[1], &pdpt[1], &pd[2], &pt[496]};
 static u64 plain[4];
 
 #define RIGHTS (PRESENT | WRITABLE | USER)
@@ -31,7 +31,7 @@ static void map_target(void)
     plain[3] = virt_to_phys(targets) | RIGHTS;
     for (u32 level = 0; level < 4; level++)
         *entries[level] = plain[level];
-    pt[4] = (virt_to_phys(targets) + 0x1000) | RIGHTS;
+    pt[497] = (virt_to_phys(targets) + 0x1000) | RIGHTS;
     flush_all();
 }
 
@@ -47,7 +47,7 @@ static void find_accesses(void)
 /* One access: its error code, or "ok" and the accessed and dirty bits from the root down. */
 static void print_access(enum where where, struct code code, u32 levels)
 {
-    u64 kept[4];
+    u64 kept[497];
     for (u32 level = 0; level < 4; level++)
         kept[level] = *entries[level];
     flush_all();
@@ -197,58 +197,58 @@ static void check_flush(void)
     targets[0x1000] = 0x77;
     u64 other = (virt_to_phys(targets) + 0x1000) | RIGHTS;
     u8 first = read_target();
-    pt[3] = other;
+    pt[496] = other;
     asm volatile("invlpg (%0)" : : "r"(TARGET) : "memory");
     print("INVLPG: %x then %x\n", first, read_target());
-    pt[3] = plain[3];
+    pt[496] = plain[3];
     reload_page_tables();
     first = read_target();
-    pt[3] = other;
+    pt[496] = other;
     reload_page_tables();
     print("CR3: %x then %x\n", first, read_target());
-    pt[3] = plain[3] | GLOBAL;
+    pt[496] = plain[3] | GLOBAL;
     flush_all();
     first = read_target();
-    pt[3] = other | GLOBAL;
+    pt[496] = other | GLOBAL;
     asm volatile("invlpg (%0)" : : "r"(TARGET) : "memory");
     print("INVLPG of a global page: %x then %x\n", first, read_target());
-    pt[3] = plain[3] | GLOBAL;
+    pt[496] = plain[3] | GLOBAL;
     write_cr4(read_cr4() & ~CR4_PGE);
     first = read_target();
     write_cr4(read_cr4() | CR4_PGE);
-    pt[3] = other;
+    pt[496] = other;
     write_cr4(read_cr4() & ~CR4_PGE);
     print("CR4.PGE: %x then %x\n", first, read_target());
     write_cr4(read_cr4() | CR4_PGE);
     /* A fault drops what it was about; an entry that was not present is never cached. */
-    pt[3] = 0;
+    pt[496] = 0;
     flush_all();
     start.registers.rdi = TARGET;
     check("not present", IN_USER, CODE("movb (%%rdi), %%al"));
-    pt[3] = other;
+    pt[496] = other;
     check("made present, no flush", IN_USER, CODE("movb (%%rdi), %%al"));
-    pt[3] = other & ~WRITABLE;
+    pt[496] = other & ~WRITABLE;
     flush_all();
     start.registers.rdi = TARGET;
     run(IN_USER, CODE("movb (%%rdi), %%al; movb %%al, (%%rdi)"));
     print("read-only: #%lu(%lx)\n", traps[0].vector, traps[0].error);
-    pt[3] = other;
+    pt[496] = other;
     run(IN_USER, CODE("movb $0x55, 1(%%rdi); movb 1(%%rdi), %%al"));
     print("made writable: vector %lu, error %lx\n", traps[0].vector, traps[0].error & 7);
     /* The dirty bit of a page that was only read is set by the first write. */
-    pt[3] = plain[3];
+    pt[496] = plain[3];
     flush_all();
     read_target();
-    u64 before = pt[3];
+    u64 before = pt[496];
     *(volatile u8 *)(TARGET + 9) = 1;
-    print("A and D: %lx then %lx\n", before & 0x60, pt[3] & 0x60);
+    print("A and D: %lx then %lx\n", before & 0x60, pt[496] & 0x60);
     if (has_feature("pcid")) {
         u64 root = read_cr3();
         write_cr4(read_cr4() | CR4_PCIDE);
         read_target();
         write_cr3((root & ~0xffful) | 5);
         first = read_target();
-        pt[3] = other;
+        pt[496] = other;
         write_cr3((root & ~0xffful) | 6);
         u8 second = read_target();
         write_cr3((root & ~0xffful) | 5); /* flushes 5, and 0 is not in force */
@@ -258,14 +258,14 @@ static void check_flush(void)
         check("PCIDE off with a PCID", IN_KERNEL, CODE("mov %%cr4, %%rax; btr $17, %%rax; mov %%rax, %%cr4; mov %%cr3, %%rax"));
         write_cr3(root);
         write_cr4(read_cr4() & ~CR4_PCIDE);
-        pt[3] = plain[3];
+        pt[496] = plain[3];
     }
     write_cr3(read_cr3() | 5);
     start.registers.rax = 0;
     if (has_feature("pcid"))
         check("PCIDE on with CR3 bits 0 to 11", IN_KERNEL, CODE("mov %%cr4, %%rax; bts $17, %%rax; mov %%rax, %%cr4"));
     write_cr3(read_cr3() & ~0xffful);
-    pt[3] = plain[3];
+    pt[496] = plain[3];
     flush_all();
 }
 
@@ -293,8 +293,8 @@ static void check_split(void)
             };
             memset(targets + 0x1000, 0x11, 16);
             memset(targets + 0xff0, 0x22, 16);
-            pt[3] = virt_to_phys(targets) | cases[i].first;
-            pt[4] = (virt_to_phys(targets) + 0x1000) | cases[i].second;
+            pt[496] = virt_to_phys(targets) | cases[i].first;
+            pt[497] = (virt_to_phys(targets) + 0x1000) | cases[i].second;
             flush_all();
             start.registers.rdi = BEHIND - 3;
             start.registers.rax = 0x0102030405060708;
@@ -313,8 +313,8 @@ static void check_split(void)
     targets[0xfff] = 0xb8; /* mov eax, imm32; int */
     memcpy(targets + 0x1000, (u8[]){1, 2, 3, 4, 0xcd, DONE_VECTOR}, 6);
     for (u32 i = 0; i < 4; i++) {
-        pt[3] = virt_to_phys(targets) | cases[i].first;
-        pt[4] = (virt_to_phys(targets) + 0x1000) | cases[i].second;
+        pt[496] = virt_to_phys(targets) | cases[i].first;
+        pt[497] = (virt_to_phys(targets) + 0x1000) | cases[i].second;
         flush_all();
         start.rip = BEHIND - 1;
         struct trap *trap = run(IN_USER, CODE(""));

@@ -108,7 +108,7 @@ static void check_bases(void)
     write_msr(MSR_GS_BASE, 0xffffff0000000000);
     memcpy(data_page + 0x10, "\x11\x22\x33\x44\x55\x66\x77\x88", 8);
     check("FS base", IN_USER, CODE("movq %%fs:0, %%rax"));
-    check("LEA has no base", IN_USER, CODE("lea %%fs:0x10, %%rax"));
+    check("LEA has no base", IN_USER, CODE(".byte 0x64; lea 0x10, %%rax"));
     check("base and a negative offset", IN_USER, CODE("movq $-0x10, %%rbx; movq %%fs:(%%rbx), %%rax"));
     check("32-bit address", IN_USER, CODE("movl $-0x10, %%ebx; movb %%fs:(%%ebx), %%al"));
     check("sum beyond the canonical", IN_USER, CODE("mov $1, %%eax; shl $62, %%rax; movb %%gs:(%%rax), %%al"));

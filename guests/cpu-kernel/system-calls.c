@@ -97,11 +97,11 @@ static void check_sysenter(void)
     check("SYSENTER in 64-bit code", IN_USER, CODE("sysenter"));
     check("SYSENTER in compatibility mode", IN_COMPATIBILITY, CODE32("sysenter"));
     check("SYSEXIT to 64-bit code", IN_KERNEL, CODE("rex.W sysexit"));
-    check("SYSEXIT to compatibility mode", IN_KERNEL, CODE("sysexit"));
-    check("SYSEXIT at CPL 3", IN_USER, CODE("sysexit"));
+    check("SYSEXIT to compatibility mode", IN_KERNEL, CODE("sysexitl"));
+    check("SYSEXIT at CPL 3", IN_USER, CODE("sysexitl"));
     write_msr(MSR_SYSENTER_CS, 0);
     check("SYSENTER with a null selector", IN_USER, CODE("sysenter"));
-    check("SYSEXIT with a null selector", IN_KERNEL, CODE("sysexit"));
+    check("SYSEXIT with a null selector", IN_KERNEL, CODE("sysexitl"));
     prepare();
 }
 
