@@ -25,9 +25,16 @@ export interface MachineParts {
   readonly memoryMap: readonly MemoryMapEntry[];
   readonly loop: RunLoop;
   /** Does what firmware would have done before a kernel is entered directly; returns what it leaves in memory. */
-  readonly prepareDirectEntry: () => readonly LoadSegment[];
+  readonly prepareDirectEntry: () => DirectEntry;
   /** Bytes from the host's console to the first serial port. */
   readonly receiveSerial: (bytes: Uint8Array) => void;
+}
+
+/** What a kernel finds that is entered without firmware. */
+export interface DirectEntry {
+  readonly segments: readonly LoadSegment[];
+  /** Where the ACPI root pointer is; `undefined`: there are no ACPI tables. */
+  readonly acpiRoot: Gpa | undefined;
 }
 
 export class Machine {
@@ -60,11 +67,13 @@ export class Machine {
 
   /** Puts an image into memory and the processor at its entry. Returns what is wrong with it, if anything is. */
   load(image: Uint8Array, options: Omit<LoadOptions, 'memoryMap'>): LoadError | LoadPlan {
-    const result = loadImage(image, { ...options, memoryMap: this.memoryMap });
+    const found = this.#parts.prepareDirectEntry();
+    const acpi = found.acpiRoot === undefined ? {} : { acpiRoot: found.acpiRoot };
+    const result = loadImage(image, { ...options, ...acpi, memoryMap: this.memoryMap });
     if (!result.ok) return result.error;
     const { segments, entry } = result.plan;
     const loader = new DmaView(this.addressSpace, 'loader');
-    for (const segment of [...this.#parts.prepareDirectEntry(), ...segments]) {
+    for (const segment of [...found.segments, ...segments]) {
       const address = segment.address as number as BusAddress;
       loader.set(address, 0, segment.memorySize);
       loader.write(address, segment.bytes);

@@ -15,6 +15,11 @@ import { type IntxSink, SharedWires, swizzle } from './intx.ts';
 /** Configuration offsets of PIRQ[A-D]_ROUT and PIRQ[E-H]_ROUT, one byte each. */
 export const PIRQ_A_ROUTE = 0x60;
 export const PIRQ_E_ROUTE = 0x68;
+/** Configuration offsets of the ACPI I/O base and its enable bit (ICH9 datasheet §13.1.12, §13.1.13). */
+const PMBASE = 0x40;
+const PMBASE_MASK = 0xff80;
+const ACPI_CNTL = 0x44;
+const ACPI_EN = 1 << 7;
 /** The I/O APIC pin of PIRQA. */
 export const PIRQ_FIRST_PIN = 16;
 
@@ -105,6 +110,18 @@ export class LpcBridge extends PciFunction implements IntxSink {
     const route = this.config.read(pirq < 4 ? PIRQ_A_ROUTE + pirq : PIRQ_E_ROUTE + pirq - 4, 1);
     const irq = route & 0xf;
     return (route & 0x80) !== 0 || RESERVED_IRQS.has(irq) ? undefined : irq;
+  }
+
+  /** First I/O port of ACPI power management, or `undefined` while it decodes nothing. */
+  get powerManagementBase(): number | undefined {
+    const base = this.config.read(PMBASE, 4) & PMBASE_MASK;
+    return base === 0 || (this.config.read(ACPI_CNTL, 1) & ACPI_EN) === 0 ? undefined : base;
+  }
+
+  /** Puts ACPI power management at `port` and lets it decode, as firmware does. */
+  placePowerManagement(port: number): void {
+    this.configWrite(PMBASE, 4, port);
+    this.configWrite(ACPI_CNTL, 1, ACPI_EN);
   }
 
   #declareRoutes(): void {

@@ -5,6 +5,7 @@ import { FW_CFG_FILES_MAX, FW_CFG_KEYS, FW_CFG_NAME_MAX } from '../../devices/fw
 import { SMI_BROADCAST, SmiFeatures } from '../../devices/smi-features.ts';
 import type { DmaPort } from '../../memory/dma-port.ts';
 import { type MemoryRegion, type MemorySystem, MmioRegion } from '../../memory/index.ts';
+import { HPET_BLOCK_ID } from '../acpi/fixed-tables.ts';
 import { FOUR_GIB, HPET_BASE, HYPERTRANSPORT_BASE, HYPERTRANSPORT_SIZE, type RamLayout } from './q35-memory-map.ts';
 import type { BoardError, Q35Options } from './q35-options.ts';
 
@@ -28,8 +29,6 @@ export interface FwCfgParts {
 /** E820 types. */
 const USABLE = 1;
 const RESERVED = 2;
-/** Event Timer Block ID: Intel, 64 bits, legacy replacement, 3 comparators, revision 1 (IA-PC HPET 1.0a, 2.3.4). */
-const HPET_BLOCK_ID = 0x8086_a201;
 
 export function addFwCfg(setting: FwCfgSetting): FwCfgParts | BoardError {
   const { memory, io, options } = setting;

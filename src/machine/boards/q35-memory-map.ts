@@ -11,6 +11,8 @@ export const ECAM_SIZE = 256 * MIB;
 export const IOAPIC_BASE = 0xfec0_0000;
 export const HPET_BASE = 0xfed0_0000;
 export const LOCAL_APIC_BASE = 0xfee0_0000;
+/** I/O ports of ACPI power management, where SeaBIOS and OVMF put them. */
+export const POWER_MANAGEMENT_BASE = 0x600;
 export const FOUR_GIB = 4 * GIB;
 
 /** AMD's processors keep the last 12 GiB below 2^40 for HyperTransport (AMD BKDG Family 10h, 2.4.5). */

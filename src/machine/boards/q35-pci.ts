@@ -18,7 +18,7 @@ import { HostBridge } from '../../pci/host-bridge.ts';
 import { LpcBridge } from '../../pci/lpc-bridge.ts';
 import { CONFIG_ADDRESS_PORT, CONFIG_DATA_PORT, RootComplex } from '../../pci/root-complex.ts';
 import { addFirmware } from './q35-firmware.ts';
-import type { RamLayout } from './q35-memory-map.ts';
+import { POWER_MANAGEMENT_BASE, type RamLayout } from './q35-memory-map.ts';
 import type { BoardError, HandOver, Q35Options } from './q35-options.ts';
 import { addUsb } from './q35-usb.ts';
 
@@ -35,11 +35,20 @@ export interface PciSetting {
   readonly allocate: (bytes: number) => Uint8Array;
 }
 
+/** Where software has put what the chipset lets it move. */
+export interface ChipsetAddresses {
+  /** Configuration space window; `undefined`: off. */
+  readonly ecam: () => number | undefined;
+  /** First I/O port of ACPI power management; `undefined`: not placed. */
+  readonly powerManagement: () => number | undefined;
+}
+
 export interface PciParts {
   readonly bus: PciBus;
   /** What a processor in system management mode sees in front of memory. */
   readonly managementMemory: MemoryRegion;
   readonly stateSources: readonly StateSource[];
+  readonly addresses: ChipsetAddresses;
   /** Leaves PCI as firmware leaves it to a kernel. */
   readonly handOver: () => void;
 }
@@ -95,11 +104,16 @@ export function addPci(setting: PciSetting): PciParts | BoardError {
     bus,
     managementMemory: bridge.dramControl!.managementMemory,
     stateSources: [...bus.functions, bridge.hostState, lpc.wireState, ...usb.stateSources],
+    addresses: {
+      ecam: () => bridge.ecamAddress,
+      powerManagement: () => lpc.powerManagementBase,
+    },
     handOver: () => {
       for (let index = 0; index < PAM_REGISTERS; index += 1) bridge.configWrite(PAM0 + index, 1, PAM_ALL_RAM);
       if (!handOver.resourcesAssigned) return;
       assignResources(bus);
       routePirqs(lpc);
+      lpc.placePowerManagement(POWER_MANAGEMENT_BASE);
       interrupts.pic.slave.writeElcr(ELCR2_PIRQS);
       for (const entry of bus.functions) {
         if (!handOver.usbBusMaster || entry.identity.classCode >>> 8 !== CLASS_USB) continue;

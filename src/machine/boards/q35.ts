@@ -34,6 +34,7 @@ import { StuckDetector } from '../stuck-detector.ts';
 import { A20Gate } from './a20-gate.ts';
 import { biosDataAreas } from './bios-data-area.ts';
 import { countingPorts } from './counting-ports.ts';
+import { offerAcpiTables, placeAcpiTables } from './q35-acpi.ts';
 import { checkFirmware, firmwareBytes } from './q35-firmware.ts';
 import { addFwCfg } from './q35-fw-cfg.ts';
 import { addIsaDevices } from './q35-isa.ts';
@@ -44,6 +45,7 @@ import { addPci } from './q35-pci.ts';
 const MIB = 1024 * 1024;
 /** Everything stands in one WebAssembly memory of at most 4 GiB; this is the most RAM that fits beside the core's state. */
 const RAM_MAX = 3584 * MIB;
+const HAS_HPET = false;
 /** With writers tracked, half as much again. */
 const RAM_TRACKED_MAX = 2304 * MIB;
 
@@ -174,11 +176,14 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     allocate,
   });
   if ('problem' in pci) return pci;
+  const acpi = { bus: pci.bus, addresses: pci.addresses, ram, apicIds: apicIds(topology), hpet: HAS_HPET };
+  const acpiTables = offerAcpiTables(configuration.fwCfg, acpi);
   late.reset = () => {
     pci.bus.reset();
     isa.reset();
     configuration.fwCfg.reset();
     configuration.smiFeatures.reset();
+    acpiTables.reset();
     interrupts.reset();
     processor.reset();
   };
@@ -189,6 +194,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     ...interrupts.stateSources,
     ...isa.stateSources,
     ...configuration.stateSources,
+    acpiTables,
     stuck,
     loop.stateSource,
   ]) {
@@ -209,7 +215,8 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     prepareDirectEntry: () => {
       interrupts.setUpAsFirmware();
       pci.handOver();
-      return biosDataAreas();
+      const placed = placeAcpiTables(acpi);
+      return { segments: [...biosDataAreas(), ...(placed?.segments ?? [])], acpiRoot: placed?.root };
     },
     receiveSerial: (bytes) => isa.serial.receive(bytes),
   });
