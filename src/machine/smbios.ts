@@ -22,7 +22,6 @@ const GIB = KIB * MIB;
 const FOUR_GIB = 4 * GIB;
 /** One DIMM holds at most so much. */
 const DIMM_MAX = 16 * GIB;
-/** From 2 TiB on, sizes stand in extended fields; the board stays below. */
 const MEGAHERTZ = 2000;
 const ENTRY_SIZE = 31;
 
@@ -32,7 +31,7 @@ export interface SmbiosFacts {
   readonly above4g: number;
   /** Processors in each package, one number a package. */
   readonly packages: readonly { readonly cores: number; readonly threads: number }[];
-  /** CPUID leaf 1: EAX and EDX. */
+  /** CPUID leaf 1: EAX, and EDX without the bit that tells of neighbours (28). */
   readonly processorSignature: number;
   readonly processorFeatures: number;
   /** 16 bytes as written; zeros: not set. */
@@ -161,8 +160,9 @@ function addMemory(structures: Structures, facts: SmbiosFacts): void {
       [`DIMM ${index}`, MANUFACTURER],
     );
   }
-  const ranges = [[0, below4g], ...(above4g > 0 ? [[FOUR_GIB, above4g]] : [])] as readonly [number, number][];
-  for (const [index, [start, size]] of ranges.entries()) {
+  const ranges = [{ start: 0, size: below4g }];
+  if (above4g > 0) ranges.push({ start: FOUR_GIB, size: above4g });
+  for (const [index, { start, size }] of ranges.entries()) {
     structures.add(19, HANDLE_ARRAY_ADDRESS + index, [
       ...little(start / KIB, 4),
       ...little((start + size) / KIB - 1, 4),

@@ -163,8 +163,8 @@ function compare(options: Partial<Q35Options>, flags: readonly string[]): { ours
   return { ours, theirs: evaluate(stdout.split('\n').filter((line) => line.startsWith('OK'))) };
 }
 
-/** Compared by what they mean, not byte by byte: tests beside the builders and in acpi-qemu.test.ts. */
-const OTHERWISE_COMPARED = /^etc\/(acpi\/|smbios\/|table-loader)/;
+/** Compared by what they mean, not byte by byte: tests beside the builders and in acpi-tables.test.ts. */
+const OTHERWISE_COMPARED = /^etc\/(acpi\/|table-loader)/;
 /** Processor hot-plug is not there, so its two SMI features are not offered. */
 const FEWER_FEATURES = 'etc/smi/supported-features';
 

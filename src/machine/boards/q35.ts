@@ -41,6 +41,7 @@ import { addIsaDevices } from './q35-isa.ts';
 import { FOUR_GIB, IOAPIC_BASE, LOCAL_APIC_BASE, memoryMap, type RamLayout, splitRam } from './q35-memory-map.ts';
 import type { BoardError, Q35Options } from './q35-options.ts';
 import { addPci } from './q35-pci.ts';
+import { offerSmbios, placeSmbios } from './q35-smbios.ts';
 
 const MIB = 1024 * 1024;
 /** Everything stands in one WebAssembly memory of at most 4 GiB; this is the most RAM that fits beside the core's state. */
@@ -177,6 +178,14 @@ export function createQ35(options: Q35Options): Machine | BoardError {
   });
   if ('problem' in pci) return pci;
   const acpi = { bus: pci.bus, addresses: pci.addresses, ram, apicIds: apicIds(topology), hpet: HAS_HPET };
+  const names = {
+    ramBytes: options.ramBytes,
+    ram,
+    topology,
+    coreWord: (at: number) => processor.core.word(at),
+    uuid: options.uuid,
+  };
+  offerSmbios(configuration.fwCfg, names);
   const acpiTables = offerAcpiTables(configuration.fwCfg, acpi);
   late.reset = () => {
     pci.bus.reset();
@@ -216,7 +225,10 @@ export function createQ35(options: Q35Options): Machine | BoardError {
       interrupts.setUpAsFirmware();
       pci.handOver();
       const placed = placeAcpiTables(acpi);
-      return { segments: [...biosDataAreas(), ...(placed?.segments ?? [])], acpiRoot: placed?.root };
+      return {
+        segments: [...biosDataAreas(), ...placeSmbios(names), ...(placed?.segments ?? [])],
+        acpiRoot: placed?.root,
+      };
     },
     receiveSerial: (bytes) => isa.serial.receive(bytes),
   });
