@@ -21,7 +21,7 @@ const RSDP_ADDRESS = 0xf_0000;
 const TABLES_ADDRESS = 0xf_0040;
 
 export interface AcpiSetting {
-  readonly bus: PciBus;
+  readonly bus: Pick<PciBus, 'functions'>;
   readonly addresses: ChipsetAddresses;
   readonly ram: RamLayout;
   readonly apicIds: readonly number[];
