@@ -84,6 +84,8 @@ function describeExit(outcome: Extract<Outcome, { kind: 'exited' }>): string {
       return `the guest ended the run through isa-debug-exit, status ${outcome.status}`;
     case 'power-off':
       return 'the guest switched the machine off';
+    case 'suspend':
+      return 'the guest suspended the machine to RAM, from which nothing would wake it';
     case 'reset':
       return 'the guest reset the machine';
   }

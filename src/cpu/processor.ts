@@ -39,6 +39,7 @@ import {
   NMI_BLOCKED,
   PAUSE_YIELDS,
   RAISED,
+  SMM_ACTIVE,
   STARTUP_VECTOR,
   STATE,
   TRIPLE_FAULT_VECTOR,
@@ -320,7 +321,11 @@ export class Processor implements ProcessorLike {
 
   switchTo(cpu: number): void {
     assert(!this.#running && cpu < this.#cpus, 'processors change between runs');
+    const before = this.core.word(SMM_ACTIVE);
     this.core.exports.switchTo(cpu);
+    const after = this.core.word(SMM_ACTIVE);
+    // Each sees its own memory.
+    if (after !== before) this.#host.imports.managementMode(after);
   }
 
   sleepOf(cpu: number): 'awake' | 'interruptible' | 'masked' | 'not-started' {

@@ -3,7 +3,11 @@ import type { Gva } from '../base/address.ts';
 
 export type Outcome =
   /** The guest ended the run itself; `status` is what it asked for (isa-debug-exit: value << 1 | 1; power-off: 0). */
-  | { readonly kind: 'exited'; readonly by: 'isa-debug-exit' | 'power-off' | 'reset'; readonly status: number }
+  | {
+      readonly kind: 'exited';
+      readonly by: 'isa-debug-exit' | 'power-off' | 'suspend' | 'reset';
+      readonly status: number;
+    }
   /** HLT with nothing left that could interrupt it. */
   | { readonly kind: 'halted'; readonly pc: Gva }
   /** A loop that changes nothing and that nothing can end. */

@@ -13,7 +13,6 @@ import {
   type MemoryRegion,
   type MemorySystem,
   MmioRegion,
-  ReservationRegion,
 } from '../memory/index.ts';
 import { ConfigSpace } from './config-space.ts';
 
@@ -125,6 +124,11 @@ function writeOnly(options: DramControlOptions, start: number, size: number): Me
   return region;
 }
 
+/** What everybody else finds where SMRAM is: ones, and writes go nowhere. */
+function blackHole(system: MemorySystem, name: string, size: number): MmioRegion {
+  return new MmioRegion(system, name, size, { read: () => 0xffff_ffff, write: () => {} });
+}
+
 export class DramControl {
   /** What only a processor in system management mode sees; to be placed in front of physical memory for it. */
   readonly managementMemory: ContainerRegion;
@@ -135,9 +139,9 @@ export class DramControl {
   readonly #low: AliasRegion;
   readonly #high: AliasRegion;
   readonly #tseg: AliasRegion;
-  readonly #tsegHidden: ReservationRegion;
+  readonly #tsegHidden: MmioRegion;
   readonly #smbase: AliasRegion;
-  readonly #smbaseHidden: ReservationRegion;
+  readonly #smbaseHidden: MmioRegion;
 
   constructor(options: DramControlOptions) {
     this.#options = options;
@@ -149,9 +153,9 @@ export class DramControl {
     this.#low = compatible('smram-low', ram);
     this.#high = compatible('smram-high', ram);
     this.#tseg = new AliasRegion(system, 'tseg-window', ram, below4g, 0);
-    this.#tsegHidden = new ReservationRegion(system, 'tseg-blackhole', 0);
+    this.#tsegHidden = blackHole(system, 'tseg-blackhole', 0);
     this.#smbase = new AliasRegion(system, 'smbase-window', ram, DEFAULT_SMBASE, DEFAULT_SMBASE_SIZE);
-    this.#smbaseHidden = new ReservationRegion(system, 'smbase-blackhole', DEFAULT_SMBASE_SIZE);
+    this.#smbaseHidden = blackHole(system, 'smbase-blackhole', DEFAULT_SMBASE_SIZE);
     this.managementMemory = new ContainerRegion(system, 'smram', 2 ** 32);
     const segments: Segment[] = [];
     system.transaction(() => {

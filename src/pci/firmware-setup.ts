@@ -9,10 +9,12 @@ import type { PciBus } from './bus.ts';
 import * as header from './config-registers.ts';
 import type { PciFunction } from './function.ts';
 import { type LpcBridge, PIRQ_A_ROUTE, PIRQ_E_ROUTE } from './lpc-bridge.ts';
+import { ACPI_CNTL_OFFSET, PMBASE_OFFSET, RCBA_OFFSET } from './lpc-placement.ts';
 
 /** 32-bit memory for BARs ends where the I/O APIC stands. */
 const MEMORY_WINDOW_END = 0xfec0_0000;
 const IO_WINDOW_START = 0xc000;
+const CHIPSET_BASE = 0xfed1_c000;
 const SERR_ENABLE = 1 << 8;
 /** The 8259 inputs that SeaBIOS routes PIRQA-D, and again PIRQE-H, to. */
 const PIRQ_LINES = [10, 10, 11, 11] as const;
@@ -54,6 +56,13 @@ export function routePirqs(lpc: LpcBridge): void {
     lpc.configWrite(PIRQ_A_ROUTE + index, 1, irq);
     lpc.configWrite(PIRQ_E_ROUTE + index, 1, irq);
   }
+}
+
+/** Places the ACPI registers and the chipset's configuration registers where SeaBIOS does. */
+export function placeChipset(lpc: LpcBridge, acpiBase: number): void {
+  lpc.configWrite(PMBASE_OFFSET, 4, acpiBase);
+  lpc.configWrite(ACPI_CNTL_OFFSET, 1, 0x80);
+  lpc.configWrite(RCBA_OFFSET, 4, CHIPSET_BASE + 1);
 }
 
 function lineOf(device: number, pin: number): number {

@@ -1,8 +1,9 @@
 /**
- * The ICH9's LPC bridge, 8086:2918 at 00:1f.0, as far as interrupts go: it leads the INTx wires of the root bus to the
- * eight PIRQs, those to the I/O APIC's pins 16-23 and, as routed, to the two 8259s (ICH9 datasheet §13.1, §10.1).
+ * The ICH9's LPC bridge, 8086:2918 at 00:1f.0: it leads the INTx wires of the root bus to the eight PIRQs, those to the
+ * I/O APIC's pins 16-23 and, as routed, to the two 8259s, and places the ACPI registers and the chipset's configuration
+ * registers (ICH9 datasheet §13.1, §10.1).
  *
- * Not modelled here: ACPI PM, GPIO, TCO, RCRB (interrupt routes of devices 25-31 keep their reset values).
+ * Not modelled here: GPIO, TCO. The interrupt routes D25IR-D31IR are kept, but those of the reset are in force.
  */
 
 import { bit, bits, register32, spec } from '../base/registers.ts';
@@ -11,15 +12,11 @@ import type { MemorySystem } from '../memory/memory-system.ts';
 import { ConfigSpace } from './config-space.ts';
 import { PciFunction } from './function.ts';
 import { type IntxSink, SharedWires, swizzle } from './intx.ts';
+import { LpcPlacement, type LpcResources } from './lpc-placement.ts';
 
 /** Configuration offsets of PIRQ[A-D]_ROUT and PIRQ[E-H]_ROUT, one byte each. */
 export const PIRQ_A_ROUTE = 0x60;
 export const PIRQ_E_ROUTE = 0x68;
-/** Configuration offsets of the ACPI I/O base and its enable bit (ICH9 datasheet §13.1.12, §13.1.13). */
-const PMBASE = 0x40;
-const PMBASE_MASK = 0xff80;
-const ACPI_CNTL = 0x44;
-const ACPI_EN = 1 << 7;
 /** The I/O APIC pin of PIRQA. */
 export const PIRQ_FIRST_PIN = 16;
 
@@ -60,11 +57,14 @@ export interface LpcBridgeOptions {
   readonly ioApicPin: (pin: number, asserted: boolean) => void;
   /** What the PIRQs put on the 8259s' input `irq`; others may share it. */
   readonly picIrq: (irq: number, asserted: boolean) => void;
+  /** What the bridge places. Without it PMBASE and RCBA are kept and nothing stands there. */
+  readonly resources?: LpcResources;
 }
 
 export class LpcBridge extends PciFunction implements IntxSink {
   /** Saved apart from the function: the levels of the wires. */
   readonly wireState: StateSource;
+  readonly placement: LpcPlacement;
   readonly #options: LpcBridgeOptions;
   readonly #pirqs: SharedWires;
   readonly #picLevels = new Array<boolean>(PIC_IRQS).fill(false);
@@ -83,22 +83,35 @@ export class LpcBridge extends PciFunction implements IntxSink {
       this.#updatePic();
     });
     this.#declareRoutes();
+    this.placement = new LpcPlacement(system, this.config, options.resources);
     this.onConfigWritten = (offset, size) => {
+      this.placement.written(offset, size);
       if (ConfigSpace.touches(offset, size, PIRQ_A_ROUTE, 12)) this.#updatePic();
     };
     this.onReset = () => {
       this.#declareRoutes();
+      this.placement.reset();
       this.#updatePic();
     };
     this.wireState = {
       name: 'pci/pirq',
-      version: 1,
-      save: () => ({ pirqs: this.#pirqs.save(), picLevels: [...this.#picLevels] }),
+      version: 2,
+      save: () => ({
+        pirqs: this.#pirqs.save(),
+        picLevels: [...this.#picLevels],
+        chipset: this.placement.chipset.slice(),
+      }),
       load: (fields: { readonly [field: string]: StateValue }) => {
+        this.placement.chipset.set(fields.chipset as Uint8Array);
         this.#pirqs.load(fields.pirqs as readonly number[]);
         for (const [irq, level] of (fields.picLevels as readonly boolean[]).entries()) this.#picLevels[irq] = level;
       },
     };
+  }
+
+  override load(fields: { readonly [field: string]: StateValue }): void {
+    super.load(fields);
+    this.placement.apply();
   }
 
   setIntx(device: number, pin: number, asserted: boolean): void {
@@ -110,18 +123,6 @@ export class LpcBridge extends PciFunction implements IntxSink {
     const route = this.config.read(pirq < 4 ? PIRQ_A_ROUTE + pirq : PIRQ_E_ROUTE + pirq - 4, 1);
     const irq = route & 0xf;
     return (route & 0x80) !== 0 || RESERVED_IRQS.has(irq) ? undefined : irq;
-  }
-
-  /** First I/O port of ACPI power management, or `undefined` while it decodes nothing. */
-  get powerManagementBase(): number | undefined {
-    const base = this.config.read(PMBASE, 4) & PMBASE_MASK;
-    return base === 0 || (this.config.read(ACPI_CNTL, 1) & ACPI_EN) === 0 ? undefined : base;
-  }
-
-  /** Puts ACPI power management at `port` and lets it decode, as firmware does. */
-  placePowerManagement(port: number): void {
-    this.configWrite(PMBASE, 4, port);
-    this.configWrite(ACPI_CNTL, 1, ACPI_EN);
   }
 
   #declareRoutes(): void {

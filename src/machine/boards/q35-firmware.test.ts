@@ -219,6 +219,61 @@ describe('A20', () => {
   });
 });
 
+describe('system management mode', () => {
+  /** CONFIG_ADDRESS = 0x80000000 | bus 0 | 31.0 | `offset`, then `value` as a double word. */
+  const outLpc = (offset: number, value: number) => [
+    ...[0xba, 0xf8, 0x0c, 0x66, 0xb8, offset & 0xfc, 0xf8, 0x00, 0x80, 0x66, 0xef],
+    ...[
+      0xba,
+      0xfc,
+      0x0c,
+      0x66,
+      0xb8,
+      value & 0xff,
+      (value >> 8) & 0xff,
+      (value >> 16) & 0xff,
+      value >>> 24,
+      0x66,
+      0xef,
+    ],
+  ];
+  const tell = [0xba, 0x02, 0x04, 0xee];
+  /** mov dx, 0x402; mov al, [cs:0x8010]; out dx, al; rsm; then the byte that it reads. */
+  const handler = [...[0xba, 0x02, 0x04, 0x2e, 0xa0, 0x10, 0x80, 0xee, 0x0f, 0xaa], 0, 0, 0, 0, 0, 0, 0x53];
+  const image = rom([
+    // ds = 0x3000; the handler to 0x3000:0x8000
+    ...[0xb8, 0x00, 0x30, 0x8e, 0xd8],
+    ...handler.flatMap((byte, index) => [0xc6, 0x06, index, 0x80, byte]),
+    ...outLpc(0x40, 0x601),
+    ...outLpc(0x44, 0x80),
+    // SMI_EN = APMC_EN | GBL_SMI_EN
+    ...[0xba, 0x30, 0x06, 0x66, 0xb8, 0x21, 0, 0, 0, 0x66, 0xef],
+    ...outHostBridge(0x9c, 0x02),
+    // mov al, [0x8010]; out 0x402
+    ...[0xa0, 0x10, 0x80, ...tell],
+    ...out(0xb2, 0x55),
+    ...[0xa0, 0x10, 0x80, ...tell],
+    ...HLT,
+  ]);
+
+  it('is entered by the APM port, and alone sees what the host bridge hides', () => {
+    const { machine, text } = boardWith({ firmware: { kind: 'bios', image } });
+    expect(machine.run({ maxInstructions: 1000 }).kind).toBe('halted');
+    expect([...text()].map((character) => character.charCodeAt(0))).toEqual([0xff, 0x53, 0xff]);
+  });
+
+  it('is saved and loaded in its middle', () => {
+    const whole = boardWith({ ramBytes: 2 * MIB, firmware: { kind: 'bios', image } });
+    while (whole.machine.processor.registers().smm !== true && whole.machine.processor.instructions < 1000) {
+      whole.machine.run({ maxInstructions: whole.machine.processor.instructions + 1 });
+    }
+    const copy = boardWith({ ramBytes: 2 * MIB, firmware: { kind: 'bios', image } });
+    expect(copy.machine.state.load(whole.machine.state.save())).toEqual([]);
+    expect(copy.machine.run({ maxInstructions: 1000 }).kind).toBe('halted');
+    expect([...copy.text()].map((character) => character.charCodeAt(0))).toEqual([0x53, 0xff]);
+  });
+});
+
 describe.skipIf(!existsSync(SEABIOS))('SeaBIOS', () => {
   it('starts, finds the board and its memory', { timeout: 60_000 }, () => {
     const { machine, text } = boardWith({ firmware: { kind: 'bios', image: readFileSync(SEABIOS) } });

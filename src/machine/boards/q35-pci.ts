@@ -13,9 +13,10 @@ import {
 import { PciBus } from '../../pci/bus.ts';
 import { COMMAND, COMMAND_BUS_MASTER } from '../../pci/config-registers.ts';
 import { PAM_REGISTERS, PAM0 } from '../../pci/dram-control.ts';
-import { assignResources, routePirqs } from '../../pci/firmware-setup.ts';
+import { assignResources, placeChipset, routePirqs } from '../../pci/firmware-setup.ts';
 import { HostBridge } from '../../pci/host-bridge.ts';
 import { LpcBridge } from '../../pci/lpc-bridge.ts';
+import type { LpcResources } from '../../pci/lpc-placement.ts';
 import { CONFIG_ADDRESS_PORT, CONFIG_DATA_PORT, RootComplex } from '../../pci/root-complex.ts';
 import { addFirmware } from './q35-firmware.ts';
 import { POWER_MANAGEMENT_BASE, type RamLayout } from './q35-memory-map.ts';
@@ -33,6 +34,7 @@ export interface PciSetting {
   readonly ram: MemoryRegion;
   readonly ramLayout: RamLayout;
   readonly allocate: (bytes: number) => Uint8Array;
+  readonly lpcResources: LpcResources;
 }
 
 /** Where software has put what the chipset lets it move. */
@@ -47,6 +49,7 @@ export interface PciParts {
   readonly bus: PciBus;
   /** What a processor in system management mode sees in front of memory. */
   readonly managementMemory: MemoryRegion;
+  readonly lpc: LpcBridge;
   readonly stateSources: readonly StateSource[];
   readonly addresses: ChipsetAddresses;
   /** Leaves PCI as firmware leaves it to a kernel. */
@@ -72,6 +75,7 @@ export function addPci(setting: PciSetting): PciParts | BoardError {
     system: memory,
     ioApicPin: (pin, asserted) => interrupts.ioApic.setLine(pin, asserted),
     picIrq: (irq, asserted) => interrupts.setPicIrq(irq, asserted),
+    resources: setting.lpcResources,
   });
   const qemu = options.personality === 'qemu';
   const bus = new PciBus({
@@ -102,18 +106,19 @@ export function addPci(setting: PciSetting): PciParts | BoardError {
   const handOver: HandOver = { resourcesAssigned: true, usbBusMaster: qemu, ...options.handOver };
   return {
     bus,
+    lpc,
     managementMemory: bridge.dramControl!.managementMemory,
     stateSources: [...bus.functions, bridge.hostState, lpc.wireState, ...usb.stateSources],
     addresses: {
       ecam: () => bridge.ecamAddress,
-      powerManagement: () => lpc.powerManagementBase,
+      powerManagement: () => lpc.placement.acpiBase,
     },
     handOver: () => {
       for (let index = 0; index < PAM_REGISTERS; index += 1) bridge.configWrite(PAM0 + index, 1, PAM_ALL_RAM);
       if (!handOver.resourcesAssigned) return;
       assignResources(bus);
       routePirqs(lpc);
-      lpc.placePowerManagement(POWER_MANAGEMENT_BASE);
+      placeChipset(lpc, POWER_MANAGEMENT_BASE);
       interrupts.pic.slave.writeElcr(ELCR2_PIRQS);
       for (const entry of bus.functions) {
         if (!handOver.usbBusMaster || entry.identity.classCode >>> 8 !== CLASS_USB) continue;

@@ -2,9 +2,8 @@
  * A PC like QEMU's q35: MCH and ICH9 LPC, RAM below and above the PCI hole, 8259s, I/O APIC, local APIC, PIT, RTC, 16550,
  * debug ports, and the PCI devices of the command line.
  *
- * Does not implement: ACPI power management, HPET, SATA, SMBus, VGA.
+ * Does not implement: HPET, SATA, SMBus, VGA.
  */
-import { gpa } from '../../base/address.ts';
 import { VirtualClock } from '../../base/clock.ts';
 import { StateRegistry } from '../../base/state.ts';
 import { CPUS_MAX, FEATURES_1_ECX, VENDOR, VENDOR_AMD } from '../../cpu/layout.ts';
@@ -18,11 +17,9 @@ import {
   AddressSpace,
   AliasRegion,
   ContainerRegion,
-  CpuMemoryPort,
   CpuPortIo,
   createIoPortRoot,
   DmaView,
-  directRanges,
   MemorySystem,
   MmioRegion,
   RamRegion,
@@ -34,6 +31,7 @@ import { StuckDetector } from '../stuck-detector.ts';
 import { A20Gate } from './a20-gate.ts';
 import { biosDataAreas } from './bios-data-area.ts';
 import { countingPorts } from './counting-ports.ts';
+import { ProcessorView } from './processor-view.ts';
 import { offerAcpiTables, placeAcpiTables } from './q35-acpi.ts';
 import { checkFirmware, firmwareBytes } from './q35-firmware.ts';
 import { addFwCfg } from './q35-fw-cfg.ts';
@@ -41,9 +39,12 @@ import { addIsaDevices } from './q35-isa.ts';
 import { FOUR_GIB, IOAPIC_BASE, LOCAL_APIC_BASE, memoryMap, type RamLayout, splitRam } from './q35-memory-map.ts';
 import type { BoardError, Q35Options } from './q35-options.ts';
 import { addPci } from './q35-pci.ts';
+import { addPower } from './q35-power.ts';
 import { offerSmbios, placeSmbios } from './q35-smbios.ts';
 
 const MIB = 1024 * 1024;
+/** Where the SCI goes unless the LPC bridge says otherwise. */
+const SCI_IRQ = 9;
 /** Everything stands in one WebAssembly memory of at most 4 GiB; this is the most RAM that fits beside the core's state. */
 const RAM_MAX = 3584 * MIB;
 const HAS_HPET = false;
@@ -64,7 +65,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
   const io = createIoPortRoot(memory);
   const ioSpace = new AddressSpace(memory, 'I/O', io);
 
-  const late: { interrupts?: InterruptController; loop?: RunLoop; reset?: () => void } = {};
+  const late: { interrupts?: InterruptController; loop?: RunLoop; reset?: () => void; sciIrq?: () => number } = {};
   const observeTime = (): void => late.loop?.observeTime();
   const acknowledge: InterruptAcknowledge = {
     acknowledge: (cpu) => late.interrupts!.acknowledge(cpu),
@@ -73,7 +74,8 @@ export function createQ35(options: Q35Options): Machine | BoardError {
       late.interrupts!.apics[cpu]!.taskPriority = priority << 4;
     },
   };
-  const counted = countingPorts(new CpuMemoryPort(addressSpace), new CpuPortIo(ioSpace), observeTime);
+  const view = new ProcessorView(memory, addressSpace);
+  const counted = countingPorts(view.memory, new CpuPortIo(ioSpace), observeTime);
   const processor = new Processor(
     {
       memoryBytes: options.ramBytes + firmwareBytes(options.firmware),
@@ -105,8 +107,10 @@ export function createQ35(options: Q35Options): Machine | BoardError {
         },
       },
       trace,
+      managementMode: (_cpu, entered) => view.setManagementMode(entered),
     },
   );
+  const lines = processorLines(processor, (cpu) => late.loop?.poke(cpu));
   const interrupts = new InterruptController({
     apicIds: apicIds(topology),
     clock,
@@ -115,7 +119,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     timeOfTsc: (cpu, deadline) => processor.timeOfTsc(cpu, deadline),
     currentCpu: () => processor.activeCpu,
     edgesStayLatched: options.personality === 'qemu',
-    lines: processorLines(processor, (cpu) => late.loop?.poke(cpu)),
+    lines,
   });
   late.interrupts = interrupts;
 
@@ -130,7 +134,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     ioApic.reentrant = true;
     system.addSubregion(IOAPIC_BASE, ioApic);
   });
-  connectProcessorToMemory(memory, addressSpace, processor);
+  view.connect(processor);
 
   const stuck: StuckDetector = new StuckDetector({
     processor,
@@ -163,6 +167,19 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     amd: processor.core.word(VENDOR) === VENDOR_AMD,
   });
   if ('problem' in configuration) return configuration;
+  const power = addPower({
+    memory,
+    system,
+    io,
+    clock,
+    loop,
+    asQemu: options.personality === 'qemu',
+    smiFeatures: configuration.smiFeatures,
+    sci: (asserted) => interrupts.setIrq(late.sciIrq?.() ?? SCI_IRQ, asserted),
+    cpus,
+    activeCpu: () => processor.activeCpu,
+    raiseSmi: (cpu) => lines.raiseSmi(cpu),
+  });
   const allocate = (bytes: number): Uint8Array => processor.allocate(bytes);
   const pci = addPci({
     memory,
@@ -175,6 +192,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     ram: ramRegion,
     ramLayout: ram,
     allocate,
+    lpcResources: power.resources,
   });
   if ('problem' in pci) return pci;
   const acpi = { bus: pci.bus, addresses: pci.addresses, ram, apicIds: apicIds(topology), hpet: HAS_HPET };
@@ -187,7 +205,10 @@ export function createQ35(options: Q35Options): Machine | BoardError {
   };
   offerSmbios(configuration.fwCfg, names);
   const acpiTables = offerAcpiTables(configuration.fwCfg, acpi);
+  late.sciIrq = () => pci.lpc.placement.sciIrq;
+  view.addManagementMemory(pci.managementMemory);
   late.reset = () => {
+    power.acpi.reset();
     pci.bus.reset();
     isa.reset();
     configuration.fwCfg.reset();
@@ -195,6 +216,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     acpiTables.reset();
     interrupts.reset();
     processor.reset();
+    view.setManagementMode(false);
   };
 
   for (const part of [
@@ -204,6 +226,8 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     ...isa.stateSources,
     ...configuration.stateSources,
     acpiTables,
+    power.acpi,
+    view,
     stuck,
     loop.stateSource,
   ]) {
@@ -236,7 +260,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
 }
 
 /** What the interrupt controllers do to the processors, and who must know that one may wake. */
-function processorLines(processor: Processor, poke: (cpu: number) => void): ProcessorLines {
+function processorLines(processor: Processor, poke: (cpu: number) => void): Required<ProcessorLines> {
   return {
     setInterruptLine: (cpu, asserted) => {
       processor.setInterruptLine(cpu, asserted);
@@ -244,6 +268,10 @@ function processorLines(processor: Processor, poke: (cpu: number) => void): Proc
     },
     raiseNmi: (cpu) => {
       processor.raiseNmi(cpu);
+      poke(cpu);
+    },
+    raiseSmi: (cpu) => {
+      processor.raiseSmi(cpu);
       poke(cpu);
     },
     initialise: (cpu) => {
@@ -290,27 +318,4 @@ function mapRam(memory: MemorySystem, system: ContainerRegion, ram: RamRegion, l
   if (layout.above4g > 0) {
     system.addSubregion(FOUR_GIB, new AliasRegion(memory, 'ram-above-4g', ram, layout.below4g, layout.above4g));
   }
-}
-
-/** The processor learns of every change of the flat view, and of every byte of RAM that somebody else writes. */
-function connectProcessorToMemory(memory: MemorySystem, space: AddressSpace, processor: Processor): void {
-  let stale = true;
-  const mark = (): void => {
-    stale = true;
-  };
-  memory.listen(space, {
-    name: 'processor',
-    priority: 0,
-    regionAdd: mark,
-    regionDel: mark,
-    commit: () => {
-      if (!stale) return;
-      stale = false;
-      processor.setDirectRanges(directRanges(space.view));
-    },
-  });
-  memory.onRamWritten = (_region, _offset, size, address, writer) => {
-    if (address === undefined) return;
-    processor.noteExternalWrite(gpa(address), size, writer?.kind === 'device' ? writer.name : 'cpu');
-  };
 }
