@@ -6,18 +6,20 @@ const TOP_HELP = `dmascope: a PC that explains itself. Runs a kernel and says wh
 
   dmascope demo                              see it work, no kernel needed
   dmascope run kernel.elf                    a Multiboot 1 or 2 or ELF64 kernel, with an xHCI controller
+  dmascope boot vmlinuz --initrd initrd.img  your own Linux, its serial console on this terminal
   dmascope qemu-system-x86_64 -M q35 ...     the QEMU command line that you have
 
 Commands:
   run IMAGE             run a kernel and report what its drivers did wrong
+  boot IMAGE            boot a Linux, with you at its serial console
   qemu-system-x86_64    the same with QEMU's flags, log text and exit status
   demo [NAME]           play a guest that comes with dmascope (--list shows them)
   explain [CODE]        what a finding means, with a wrong and a right line (DMA-01)
-  help [TOPIC]          run, qemu, demo, explain, exit-codes, personalities
+  help [TOPIC]          run, boot, console, qemu, demo, explain, exit-codes, personalities
   version               versions of dmascope, Node and the report format
 
 The guest's serial port goes to stdout, our words go to stderr.
-Exit status: 0 clean, 1 findings, 2 usage, 3 guest crashed, 4 limit reached, 70 bug in dmascope, 130 Ctrl-C.
+Exit status: 0 clean, 1 findings, 2 usage, 3 guest crashed, 4 limit reached, 5 --expect not met, 70 bug, 130 Ctrl-C.
 `;
 
 describe('help', () => {
@@ -31,7 +33,7 @@ describe('help', () => {
     for (const topic of [undefined, ...HELP_TOPICS]) {
       const text = helpText(topic, fakeServices())!;
       for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(120);
-      if (topic === undefined || !['exit-codes', 'personalities'].includes(topic)) {
+      if (topic === undefined || !['exit-codes', 'personalities', 'console'].includes(topic)) {
         const examples = text.split('\n').slice(2, 5);
         expect(examples.filter((line) => line.startsWith('  dmascope '))).toHaveLength(3);
       }

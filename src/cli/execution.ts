@@ -3,6 +3,9 @@ import { isAbsolute } from 'node:path';
 import { inflateSync } from 'node:zlib';
 import type { TraceBus } from '../base/trace.ts';
 import type { Outcome } from '../machine/outcome.ts';
+import { GuestConsole } from './console/guest-console.ts';
+import type { Interaction } from './console/interaction.ts';
+import { TextWatch } from './console/scripted-input.ts';
 import { ConsoleOutput } from './console-output.ts';
 import { EXIT } from './exit-codes.ts';
 import { FileProblem, type Host, type OutputFile } from './host.ts';
@@ -25,6 +28,7 @@ export interface Execution {
   readonly json: boolean;
   /** No progress line and no report on stderr; files are written all the same. */
   readonly quiet: boolean;
+  readonly interaction: Interaction;
   readonly exitCode: (outcome: Outcome, errors: number) => number;
   /** Called before the machine is built, to listen; returns what to do after the last instruction. */
   readonly attach?: (context: AttachContext) => () => void;
@@ -99,7 +103,8 @@ async function executeWith(
   execution: Execution,
   files: OutputFiles,
 ): Promise<ExecutionResult> {
-  const progress = new Progress(host, execution.quiet);
+  // A person at the guest's own console sees how far it is.
+  const progress = new Progress(host, execution.quiet || execution.interaction.console.keys === 'prefix');
   const reports = execution.reports.map(({ format, path }) => ({ format, file: files.create(path) }));
   const outputs: ConsoleOutput[] = [];
   const guestOutput = (target: GuestOutput | undefined): ((byte: number) => void) => {
@@ -112,11 +117,19 @@ async function executeWith(
   };
   let running: Session | undefined;
   let detach: (() => void) | undefined;
+  const put = guestOutput(execution.serial);
+  const watches = watchesOf(execution.interaction, () => running);
   const opened = await services.open(execution.spec, {
     listen: (trace) => {
       detach = execution.attach?.({ trace, files, session: () => running });
     },
-    serial: guestOutput(execution.serial),
+    serial:
+      watches.length === 0
+        ? put
+        : (byte) => {
+            put(byte);
+            for (const watch of watches) watch.put(byte);
+          },
     debugConsole: execution.debugConsole === undefined ? undefined : guestOutput(execution.debugConsole),
     readSource: (path) => readSource(host, path),
     inflate,
@@ -127,7 +140,20 @@ async function executeWith(
   }
   const { session } = opened;
   running = session;
-  const outcome = await runToEnd(session, host, execution.limits, outputs, progress);
+  const { typed, pace } = execution.interaction;
+  for (const { bytes, when } of typed) {
+    if ('time' in when) session.at(when.time, () => session.receive(bytes));
+  }
+  const console = new GuestConsole(host, session, execution.interaction.console, () => {
+    progress.clear();
+    for (const output of outputs) output.flush();
+  });
+  let outcome: Outcome;
+  try {
+    outcome = await runToEnd(session, host, execution.limits, { outputs, progress, console, pace });
+  } finally {
+    console.close();
+  }
   progress.clear();
   detach?.();
   const report = session.conclude(outcome);
@@ -137,6 +163,22 @@ async function executeWith(
   if (execution.json) host.out.write(report.json(ending));
   else if (!execution.quiet) talk.say(`\n${report.text(ending, { color: talk.color, columns: host.err.columns })}`);
   return { exitCode, report, ending };
+}
+
+/** Texts that something follows from. Answers of `--type` are given in their order, each once. */
+function watchesOf({ typed, expect }: Interaction, session: () => Session | undefined): Pick<TextWatch, 'put'>[] {
+  const answers: TextWatch[] = typed.flatMap(({ bytes, when }) => {
+    if (!('printed' in when)) return [];
+    const give = (): void => {
+      answers.shift();
+      session()?.receive(bytes);
+    };
+    return [new TextWatch(when.printed, give)];
+  });
+  const watches: Pick<TextWatch, 'put'>[] = [];
+  if (answers.length > 0) watches.push({ put: (byte) => answers[0]?.put(byte) });
+  if (expect !== undefined) watches.push(new TextWatch(expect, () => session()?.stop()));
+  return watches;
 }
 
 function render(report: Report, ending: Ending, format: 'json' | 'text'): string {
@@ -169,11 +211,12 @@ function inflate(compressed: Uint8Array, size: number): Uint8Array | undefined {
 }
 
 /** Exit status of `run` and `demo`: the first row of `help exit-codes` that applies, findings before crashes. */
-export function ownExitCode(outcome: Outcome, errors: number): number {
-  if (outcome.kind === 'interrupted') return EXIT.interrupted;
+export function ownExitCode(outcome: Outcome, errors: number, expects = false): number {
+  if (outcome.kind === 'interrupted' && outcome.by === undefined) return EXIT.interrupted;
   if (outcome.kind === 'unimplemented') return EXIT.internal;
   if (errors > 0) return EXIT.findings;
   if (outcome.kind === 'triple-fault' || outcome.kind === 'boot-loop') return EXIT.crashed;
   if (outcome.kind === 'instruction-limit' || outcome.kind === 'time-limit') return EXIT.limit;
+  if (expects && outcome.kind !== 'stopped') return EXIT.unexpected;
   return EXIT.clean;
 }

@@ -5,6 +5,7 @@ export const EXIT = {
   usage: 2,
   crashed: 3,
   limit: 4,
+  unexpected: 5,
   internal: 70,
   interrupted: 130,
 } as const;
@@ -16,6 +17,7 @@ export const EXIT_MEANINGS: readonly (readonly [code: number, meaning: string])[
   [EXIT.usage, 'wrong usage: an unknown or unsupported flag, a file that cannot be read'],
   [EXIT.crashed, 'the guest crashed (triple fault) without a finding of severity error'],
   [EXIT.limit, '--max-instructions or --max-time was reached'],
+  [EXIT.unexpected, 'the serial console never printed the text of --expect'],
   [EXIT.internal, 'dmascope failed: a bug of ours, or an instruction that it does not implement'],
   [EXIT.interrupted, 'Ctrl-C'],
 ];

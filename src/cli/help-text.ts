@@ -6,18 +6,20 @@ const TOP = `dmascope: a PC that explains itself. Runs a kernel and says which l
 
   dmascope demo                              see it work, no kernel needed
   dmascope run kernel.elf                    a Multiboot 1 or 2 or ELF64 kernel, with an xHCI controller
+  dmascope boot vmlinuz --initrd initrd.img  your own Linux, its serial console on this terminal
   dmascope qemu-system-x86_64 -M q35 ...     the QEMU command line that you have
 
 Commands:
   run IMAGE             run a kernel and report what its drivers did wrong
+  boot IMAGE            boot a Linux, with you at its serial console
   qemu-system-x86_64    the same with QEMU's flags, log text and exit status
   demo [NAME]           play a guest that comes with dmascope (--list shows them)
   explain [CODE]        what a finding means, with a wrong and a right line (DMA-01)
-  help [TOPIC]          run, qemu, demo, explain, exit-codes, personalities
+  help [TOPIC]          run, boot, console, qemu, demo, explain, exit-codes, personalities
   version               versions of dmascope, Node and the report format
 
 The guest's serial port goes to stdout, our words go to stderr.
-Exit status: 0 clean, 1 findings, 2 usage, 3 guest crashed, 4 limit reached, 70 bug in dmascope, 130 Ctrl-C.
+Exit status: 0 clean, 1 findings, 2 usage, 3 guest crashed, 4 limit reached, 5 --expect not met, 70 bug, 130 Ctrl-C.
 `;
 
 const RUN = `dmascope run IMAGE [flags]: run a kernel and report what its drivers did wrong
@@ -41,6 +43,11 @@ Kernel:
 Limits:
   --max-instructions N    stop after N instructions: 5000000, 5M, 2.5G
   --max-time SECONDS      stop after so much guest time: 2, 0.5, 100ms
+Console (dmascope help console):
+  --input WHAT            what types at the serial port: auto (default: a terminal), stdin or none
+  --type TEXT@WHEN        type TEXT at a guest time (2.5), or after a text ("login: "); may be repeated
+  --expect TEXT           end with success when the serial port has printed TEXT; exit 5 if it never does
+  --pace WHEN             fast (default), or real: guest time does not run ahead of the clock
 Output:
   --report json=FILE      also write the report to a file (json= or text=); may be repeated
   --json                  print the report as JSON on stdout
@@ -55,7 +62,7 @@ const QEMU = `dmascope qemu-system-x86_64 FLAGS...: the command line that you ha
   dmascope qemu-system-x86_64 -M q35 -kernel kernel.elf -device qemu-xhci -d guest_errors -trace 'usb_xhci_*'
   dmascope qemu-system-x86_64 -M q35 -kernel kernel.elf -dmascope report=report.json,personality=spec
 
-The serial port sends to stdout; nothing is received from stdin yet.
+-serial stdio, mon:stdio and -nographic put the serial port on stdin and stdout; -monitor stdio the monitor.
 A flag that is not supported is named and refused with exit 2; -help lists those that are. The controller behaves as
 QEMU's unless -dmascope personality=NAME says otherwise. The exit status is QEMU's: isa-debug-exit's value << 1 | 1,
 or 0. Where QEMU would go on for ever (a hang, a limit of -dmascope) it is 4.
@@ -75,7 +82,47 @@ const EXPLAIN = `dmascope explain [CODE]: what a finding means
   dmascope explain dma/virtual-address   the same by name
 `;
 
-export const HELP_TOPICS = ['run', 'qemu', 'demo', 'explain', 'exit-codes', 'personalities'] as const;
+const BOOT = `dmascope boot IMAGE [flags]: boot an operating system, with its serial console on the terminal
+
+  dmascope boot vmlinuz --initrd initrd.img                 "console=ttyS0" is added to the command line
+  dmascope boot vmlinuz --initrd initrd.img --append 'root=/dev/ram0 quiet' --ram 1G --smp 2
+  dmascope boot vmlinuz --initrd initrd.img --type 'uname -a\n@"# "' --expect 'GNU/Linux'
+
+A bzImage of Linux, or whatever run takes, with an xHCI controller and a USB keyboard. Ctrl-C is the guest's; Ctrl-A x
+ends the run. On a terminal guest time keeps to the clock (--pace real).
+
+  --ram SIZE (512M), --smp N, --cpu MODEL, --initrd FILE, --append TEXT, --personality NAME, --pace WHEN,
+  --type TEXT@WHEN, --expect TEXT, --max-time SECONDS, --report FORMAT=FILE, --quiet, --color WHEN: as of run
+  --who-wrote             track who wrote each byte: a report may then name the line; slower, more memory
+`;
+
+const CONSOLE = `The console: the guest's serial port and the monitor on one terminal
+
+  Ctrl-A x        end the run, with the report
+  Ctrl-A c        to the monitor, and back; "help" lists its commands
+  Ctrl-A h        these keys
+  Ctrl-A Ctrl-A   send a Ctrl-A
+  Ctrl-C          run and -serial stdio: end the run; boot, -nographic and -serial mon:stdio: for the guest
+
+A terminal is read as soon as the guest runs. A pipe or a file is read with --input stdin, and by -serial stdio or
+-nographic. A guest that can only go on when somebody types waits for it; one that does not listen to its serial port
+is reported as stuck at once. Typed text enters at the instruction count that the guest has reached: only --type and
+a file make the same run every time.
+
+  --type 'root\n@"login: "' --type 'poweroff\n@"# "'    in this order, each after its prompt
+  --type '\x03@10'                                     Ctrl-C after 10 s of guest time
+`;
+
+export const HELP_TOPICS = [
+  'run',
+  'boot',
+  'console',
+  'qemu',
+  'demo',
+  'explain',
+  'exit-codes',
+  'personalities',
+] as const;
 
 /** The text of a topic, or of the top level; `undefined` when there is no such topic. */
 export function helpText(topic: string | undefined, services: Pick<Services, 'personalities'>): string | undefined {
@@ -84,6 +131,10 @@ export function helpText(topic: string | undefined, services: Pick<Services, 'pe
       return TOP;
     case 'run':
       return RUN;
+    case 'boot':
+      return BOOT;
+    case 'console':
+      return CONSOLE;
     case 'qemu':
     case 'qemu-system-x86_64':
       return QEMU;

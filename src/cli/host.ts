@@ -1,5 +1,7 @@
 /** What the commands need of the process they run in: a port, so that every command is tested without one. */
 
+import type { HostFile } from '../devices/block/block-device.ts';
+
 export interface OutputStream {
   write(data: string | Uint8Array): void;
   readonly isTerminal: boolean;
@@ -9,6 +11,20 @@ export interface OutputStream {
 
 export interface OutputFile {
   write(data: string | Uint8Array): void;
+  close(): void;
+}
+
+/** What a person or a script types: stdin. Nothing is read before {@link open}. */
+export interface InputStream {
+  /** `nothing`: /dev/null or closed. */
+  readonly kind: 'terminal' | 'pipe' | 'file' | 'nothing';
+  /** Starts reading; on a terminal every key comes as it is typed, Ctrl-C too when `rawKeys`. */
+  open(rawKeys: boolean): void;
+  /** Bytes that came since the last call. */
+  take(): Uint8Array;
+  /** Nothing will come any more: the other end closed it. Bytes may still wait in {@link take}. */
+  readonly ended: boolean;
+  /** Gives the terminal back as it was. */
   close(): void;
 }
 
@@ -25,21 +41,30 @@ export class FileProblem extends Error {
   }
 }
 
+export interface OpenFile extends HostFile {
+  close(): void;
+}
+
 export interface Host {
   readonly out: OutputStream;
   readonly err: OutputStream;
+  readonly input: InputStream;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Throws {@link FileProblem}. */
   readFile(path: string): Uint8Array;
   /** Creates or empties a file. Throws {@link FileProblem}. */
   createFile(path: string): OutputFile;
+  /** Opens a disk image or the like in place. Throws {@link FileProblem}. */
+  openFile(path: string, access: 'read' | 'read-write'): OpenFile;
   /** True once Ctrl-C was pressed. */
   readonly interrupted: boolean;
   /** True once the reader of stdout has gone away: nothing more is worth writing. */
   readonly outputClosed: boolean;
   /** Lets signals arrive and buffers drain. */
   breathe(): Promise<void>;
-  /** Milliseconds of the host, for the progress line only. */
+  /** Waits until input comes or ends, Ctrl-C is pressed, or so much of the host's time has passed. */
+  pause(milliseconds: number): Promise<void>;
+  /** Milliseconds of the host, for the progress line and `--pace real` only. */
   milliseconds(): number;
   /** Where the package is installed, for the demo guests. */
   readonly packageRoot: string;

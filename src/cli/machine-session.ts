@@ -1,12 +1,14 @@
 /** The machine and its diagnosis behind the session that the commands run. */
 import { gva, hex } from '../base/address.ts';
 import { TraceBus } from '../base/trace.ts';
+import { Monitor, type MonitorAnswer } from '../debug/monitor/monitor.ts';
 import { ANSI, type Diagnosis, DiagnosisEngine, PLAIN, renderJson, renderText } from '../diagnosis/index.ts';
 import { MachineView } from '../diagnosis/machine-view.ts';
 import { createQ35 } from '../machine/boards/q35.ts';
 import { Machine } from '../machine/machine.ts';
-import type { Outcome } from '../machine/outcome.ts';
+import type { Outcome, RunLimits } from '../machine/outcome.ts';
 import { SymbolTable } from '../symbols/symbol-table.ts';
+import { createDisassembler } from './disassembler.ts';
 import type { Ending, OpenedSession, Report, Session, SessionPorts, SessionSpec } from './session.ts';
 
 /** Builds a q35 board, loads the image and starts listening. */
@@ -61,6 +63,7 @@ class MachineSession implements Session {
   readonly #machine: Machine;
   readonly #engine: DiagnosisEngine;
   readonly #symbols: SymbolTable | undefined;
+  #monitor: Monitor | undefined;
 
   constructor(machine: Machine, engine: DiagnosisEngine, symbols: SymbolTable | undefined) {
     this.#machine = machine;
@@ -84,8 +87,33 @@ class MachineSession implements Session {
     return this.#machine.processor.registers();
   }
 
-  run(limits: { readonly maxInstructions?: number; readonly maxTime?: number }): Outcome {
+  run(limits: RunLimits): Outcome {
     return this.#machine.run(limits);
+  }
+
+  receive(bytes: Uint8Array): void {
+    this.#machine.receiveSerial(bytes);
+  }
+
+  at(time: number, action: () => void): void {
+    this.#machine.at('console', time, action);
+  }
+
+  stop(): void {
+    this.#machine.stop();
+  }
+
+  get nextDeadline(): number | undefined {
+    return this.#machine.clock.nextDeadline();
+  }
+
+  monitor(line: string): MonitorAnswer {
+    this.#monitor ??= new Monitor({
+      machine: this.#machine,
+      disassemble: createDisassembler(),
+      describeCode: (pc) => this.describeCode(pc),
+    });
+    return this.#monitor.run(line);
   }
 
   describeCode(pc: bigint): string {

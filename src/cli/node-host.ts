@@ -3,7 +3,9 @@ import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { arch, constants, platform } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { getSystemErrorMap } from 'node:util';
-import { FileProblem, type Host, type OutputFile, type OutputStream } from './host.ts';
+import { FileProblem, type Host, type OpenFile, type OutputFile, type OutputStream } from './host.ts';
+import { NodeFile } from './node-file.ts';
+import { NodeInput } from './node-input.ts';
 
 /** Bytes waiting in a stream before the run is slowed to let them out. */
 const BACKLOG_MAX = 1 << 20;
@@ -14,6 +16,7 @@ export class NodeHost implements Host {
   readonly environment = process.env;
   readonly packageRoot = fileURLToPath(new URL('../..', import.meta.url)).replace(/[\\/]$/, '');
   readonly versions: Host['versions'];
+  readonly input = new NodeInput();
   interrupted = false;
   outputClosed = false;
   readonly #start = process.hrtime.bigint();
@@ -25,6 +28,7 @@ export class NodeHost implements Host {
     process.on('SIGINT', () => {
       if (this.interrupted) process.exit(128 + constants.signals.SIGINT);
       this.interrupted = true;
+      this.input.wake();
     });
     for (const stream of [process.stdout, process.stderr]) {
       stream.on('error', (error: NodeJS.ErrnoException) => {
@@ -59,6 +63,18 @@ export class NodeHost implements Host {
     };
   }
 
+  openFile(path: string, access: 'read' | 'read-write'): OpenFile {
+    try {
+      return new NodeFile(path, access);
+    } catch (error) {
+      throw fileProblem(path, error);
+    }
+  }
+
+  pause(milliseconds: number): Promise<void> {
+    return this.interrupted ? Promise.resolve() : this.input.wait(milliseconds);
+  }
+
   async breathe(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
     for (const stream of [process.stdout, process.stderr]) {
@@ -89,7 +105,7 @@ function streamOf(stream: NodeJS.WriteStream): OutputStream {
 }
 
 /** The operating system's word for what went wrong; anything else is a bug of ours. */
-function fileProblem(path: string, error: unknown): unknown {
+export function fileProblem(path: string, error: unknown): unknown {
   const { code, errno } = error as NodeJS.ErrnoException;
   if (code === undefined || errno === undefined) return error;
   const words = getSystemErrorMap().get(errno)?.[1] ?? code;

@@ -1,8 +1,11 @@
 /** Our own commands and their flags; Stricli reads them, we say what went wrong. */
 import { buildApplication, buildCommand, buildRouteMap, type CommandContext, run, text_en } from '@stricli/core';
+import { type BootFlags, bootImage } from './commands/boot.ts';
 import { type DemoFlags, runDemo } from './commands/demo.ts';
 import { type ExplainFlags, explain } from './commands/explain.ts';
-import { CONTROLLERS, type RunFlags, runImage, USB_DEVICES } from './commands/run.ts';
+import { CONTROLLERS, INPUTS, type RunFlags, runImage, USB_DEVICES } from './commands/run.ts';
+import { PACES } from './console/pace.ts';
+import { parseExpected, parseTypedText } from './console/scripted-input.ts';
 import { complaintAbout } from './flag-complaints.ts';
 import type { Host } from './host.ts';
 import { parseCount, parseDuration } from './quantities.ts';
@@ -46,12 +49,42 @@ const runCommand = buildCommand<RunFlags, [string], Context>({
       json: { kind: 'boolean', default: false, withNegated: false, brief: 'Report as JSON on stdout' },
       quiet: { kind: 'boolean', default: false, withNegated: false, brief: 'No report on stderr' },
       whoWrote: { kind: 'boolean', default: true, brief: 'Track who wrote each byte' },
+      input: { kind: 'enum', values: INPUTS, default: 'auto', brief: 'What types at the serial port' },
+      pace: { kind: 'enum', values: PACES, default: 'fast', brief: 'Guest time against the clock' },
+      type: { kind: 'parsed', parse: parseTypedText, variadic: true, optional: true, brief: 'TEXT@WHEN' },
+      expect: { kind: 'parsed', parse: parseExpected, optional: true, brief: 'Text that ends the run' },
       color,
     },
     positional: { kind: 'tuple', parameters: [{ parse: text, placeholder: 'IMAGE', brief: 'Kernel image' }] },
   },
   func(flags, image) {
     return this.perform(() => runImage(this.host, this.services, flags, image));
+  },
+});
+
+const bootCommand = buildCommand<BootFlags, [string], Context>({
+  docs: { brief: 'Boot an operating system, with its serial console on the terminal' },
+  parameters: {
+    flags: {
+      ram: { kind: 'parsed', parse: text, default: '512M', brief: 'Memory' },
+      cpu: { kind: 'parsed', parse: text, default: 'qemu64', brief: 'CPU model' },
+      smp: { kind: 'parsed', parse: text, default: '1', brief: 'Processors' },
+      personality: { kind: 'parsed', parse: text, default: 'spec', brief: 'How the hardware behaves' },
+      append: { kind: 'parsed', parse: text, optional: true, brief: 'Kernel command line' },
+      initrd: { kind: 'parsed', parse: text, optional: true, brief: 'Initial RAM disk' },
+      pace: { kind: 'enum', values: PACES, optional: true, brief: 'Guest time against the clock' },
+      type: { kind: 'parsed', parse: parseTypedText, variadic: true, optional: true, brief: 'TEXT@WHEN' },
+      expect: { kind: 'parsed', parse: parseExpected, optional: true, brief: 'Text that ends the run' },
+      report: { kind: 'parsed', parse: text, variadic: true, optional: true, brief: 'json=FILE or text=FILE' },
+      maxTime: { kind: 'parsed', parse: parseDuration, optional: true, brief: 'Guest time at most' },
+      quiet: { kind: 'boolean', default: false, withNegated: false, brief: 'No report on stderr' },
+      whoWrote: { kind: 'boolean', default: false, brief: 'Track who wrote each byte' },
+      color,
+    },
+    positional: { kind: 'tuple', parameters: [{ parse: text, placeholder: 'IMAGE', brief: 'Kernel image' }] },
+  },
+  func(flags, image) {
+    return this.perform(() => bootImage(this.host, this.services, flags, image));
   },
 });
 
@@ -85,7 +118,7 @@ const explainCommand = buildCommand<ExplainFlags, [string?], Context>({
 
 const application = buildApplication(
   buildRouteMap({
-    routes: { run: runCommand, demo: demoCommand, explain: explainCommand },
+    routes: { run: runCommand, boot: bootCommand, demo: demoCommand, explain: explainCommand },
     docs: { brief: 'A PC that explains itself' },
   }),
   {
@@ -95,7 +128,7 @@ const application = buildApplication(
   },
 );
 
-export const COMMANDS: readonly string[] = ['run', 'demo', 'explain'];
+export const COMMANDS: readonly string[] = ['run', 'boot', 'demo', 'explain'];
 
 /** Runs one of our commands. Throws `UsageError` for a wrong flag, and whatever the command throws. */
 export async function runOwnCommand(host: Host, services: Services, args: readonly string[]): Promise<number> {

@@ -31,6 +31,8 @@ describe('docs/report.md', () => {
       { kind: 'unimplemented', pc, bytes: Uint8Array.of(0x0f, 0xff) },
       { kind: 'instruction-limit' },
       { kind: 'time-limit' },
+      { kind: 'waiting-for-input', pc },
+      { kind: 'stopped' },
       { kind: 'interrupted' },
     ] as const;
     for (const outcome of kinds) expect(page).toContain(`\n| \`${describeOutcome(outcome, session).kind}\` | `);

@@ -1,5 +1,7 @@
 /** Runs a session to its end, slice by slice, so that Ctrl-C, output and the progress line get their turn. */
 import type { Outcome } from '../machine/outcome.ts';
+import type { GuestConsole } from './console/guest-console.ts';
+import { type Pace, RealPace } from './console/pace.ts';
 import type { ConsoleOutput } from './console-output.ts';
 import { createDisassembler } from './disassembler.ts';
 import type { Host } from './host.ts';
@@ -15,24 +17,60 @@ export interface RunLimits {
   readonly maxTime: number | undefined;
 }
 
+/** Instructions a slice while somebody may type: a key waits some milliseconds for the guest. */
+const CONSOLE_SLICE_INSTRUCTIONS = 2_000_000;
+/** Milliseconds between two looks at the host while the guest waits for input. */
+const WAIT_MILLISECONDS = 1000;
+
+export interface RunSurroundings {
+  readonly outputs: readonly ConsoleOutput[];
+  readonly progress: Progress;
+  readonly console: GuestConsole;
+  readonly pace: Pace;
+}
+
 export async function runToEnd(
   session: Session,
   host: Host,
   limits: RunLimits,
-  outputs: readonly ConsoleOutput[],
-  progress: Progress,
+  { outputs, progress, console, pace }: RunSurroundings,
 ): Promise<Outcome> {
   const last = limits.maxInstructions ?? Number.POSITIVE_INFINITY;
+  const lastTime = limits.maxTime ?? Number.POSITIVE_INFINITY;
+  const realPace = pace === 'real' ? new RealPace(host, session) : undefined;
+  console.deliver();
   for (;;) {
-    const target = Math.min(session.instructions + SLICE_INSTRUCTIONS, last);
-    const time = limits.maxTime === undefined ? {} : { maxTime: limits.maxTime };
-    const outcome = session.run({ maxInstructions: target, ...time });
+    const { inputOpen } = console;
+    const slice = inputOpen ? CONSOLE_SLICE_INSTRUCTIONS : SLICE_INSTRUCTIONS;
+    const maxInstructions = Math.min(session.instructions + slice, last);
+    const maxTime = Math.min(lastTime, realPace?.due ?? Number.POSITIVE_INFINITY);
+    const outcome = session.run({ maxInstructions, maxTime, inputOpen });
     for (const output of outputs) output.flush();
-    if (outcome.kind !== 'instruction-limit' || target >= last) return outcome;
+    if (isEnd(outcome, session, last, lastTime)) return outcome;
     progress.update(session);
     await host.breathe();
     if (host.interrupted || host.outputClosed) return { kind: 'interrupted' };
+    const typed = console.deliver();
+    if (typed || outcome.kind === 'instruction-limit') {
+      // There is work to do.
+    } else if (outcome.kind === 'time-limit') await realPace!.wait();
+    else if (console.inputOpen) await host.pause(WAIT_MILLISECONDS);
+    while (console.stopped && console.ending === undefined && !host.interrupted) {
+      await host.pause(WAIT_MILLISECONDS);
+      console.deliver();
+    }
+    if (host.interrupted) return { kind: 'interrupted' };
+    if (console.ending !== undefined) {
+      return console.ending === 'quit' ? { kind: 'interrupted', by: 'quit' } : { kind: 'interrupted' };
+    }
   }
+}
+
+/** The guest has ended or a limit of the user's is reached; else only the slice is over, or input is waited for. */
+function isEnd(outcome: Outcome, session: Session, last: number, lastTime: number): boolean {
+  if (outcome.kind === 'instruction-limit') return session.instructions >= last;
+  if (outcome.kind === 'time-limit') return session.time >= lastTime;
+  return outcome.kind !== 'waiting-for-input';
 }
 
 /** The outcome in words, without an exit status. */
@@ -64,8 +102,14 @@ export function describeOutcome(outcome: Outcome, session: Session): Omit<Ending
       return { kind: 'limit', text: `the limit of ${session.instructions} instructions was reached` };
     case 'time-limit':
       return { kind: 'limit', text: `the limit of ${session.time / 1e9} s of guest time was reached` };
+    case 'waiting-for-input':
+      return { kind: 'idle', text: `the guest waits at ${where(outcome.pc)} for input` };
+    case 'stopped':
+      return { kind: 'exited', text: 'the console printed the text of --expect' };
     case 'interrupted':
-      return { kind: 'stopped', text: 'stopped by Ctrl-C' };
+      return outcome.by === 'quit'
+        ? { kind: 'stopped', text: 'ended at the console' }
+        : { kind: 'stopped', text: 'stopped by Ctrl-C' };
   }
 }
 

@@ -2,8 +2,9 @@
 import type { TraceBus } from '../base/trace.ts';
 import type { ProcessorTopology } from '../cpu/topology.ts';
 import type { RegisterView } from '../cpu/types.ts';
+import type { MonitorAnswer } from '../debug/monitor/monitor.ts';
 import type { DeviceOption } from '../machine/boards/q35-options.ts';
-import type { Outcome } from '../machine/outcome.ts';
+import type { Outcome, RunLimits } from '../machine/outcome.ts';
 
 /** What to build and what to load into it. */
 export interface SessionSpec {
@@ -73,7 +74,17 @@ export interface Session {
   readonly findings: number;
   registers(): RegisterView;
   /** Runs on until the guest ends or a limit (counted from power-on) is reached. */
-  run(limits: { readonly maxInstructions?: number; readonly maxTime?: number }): Outcome;
+  run(limits: RunLimits): Outcome;
+  /** Bytes for the first serial port. They enter at the present instruction count. */
+  receive(bytes: Uint8Array): void;
+  /** Calls `action` when guest time has reached `time`, between two instructions. */
+  at(time: number, action: () => void): void;
+  /** Ends the present run as `stopped`. */
+  stop(): void;
+  /** Guest time of the next thing that will happen by itself; `undefined`: nothing will. */
+  readonly nextDeadline: number | undefined;
+  /** Does what a line of the monitor says (`info registers`). */
+  monitor(line: string): MonitorAnswer;
   /** Names the code at an address: `xhci_init+0x1c (xhci.c:88)`; hex when nothing is known. */
   describeCode(pc: bigint): string;
   /** Ends the diagnosis. Call once, after the last `run`. */

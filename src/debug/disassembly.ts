@@ -22,10 +22,10 @@ const BYTES_PER_LINE = 8;
 
 /** One block as QEMU's log has it: a rule, `IN: `, the instructions, an empty line. */
 export function blockText(instructions: readonly DisassembledInstruction[]): string {
-  return `----------------\nIN: \n${instructions.map(instructionText).join('')}\n`;
+  return `----------------\nIN: \n${instructions.map(instructionLines).join('')}\n`;
 }
 
-function instructionText({ address, bytes, mnemonic, operands }: DisassembledInstruction): string {
+export function instructionLines({ address, bytes, mnemonic, operands }: DisassembledInstruction): string {
   let text = '';
   for (let at = 0; at < bytes.length; at += BYTES_PER_LINE) {
     const part = Array.from(bytes.subarray(at, at + BYTES_PER_LINE), (byte) => hexPadded(byte, 2)).join(' ');

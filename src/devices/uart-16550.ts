@@ -67,6 +67,14 @@ export class Uart16550 implements StateSource {
     return this.#receiver.waiting;
   }
 
+  /** The driver asked to be interrupted for received bytes. */
+  get listens(): boolean {
+    return IER.has(this.#ier, 'receivedData');
+  }
+
+  /** Reads of the receiver and of the line status since the machine was built: a driver that polls. */
+  polls = 0;
+
   /** The host sends bytes; they wait without limit until the driver takes them. */
   receive(bytes: Iterable<number>): void {
     for (const byte of bytes) {
@@ -178,6 +186,7 @@ export class Uart16550 implements StateSource {
   }
 
   #readReceiver(): number {
+    this.polls += 1;
     const byte = this.#receiver.read();
     this.#update();
     return byte;
@@ -251,6 +260,7 @@ export class Uart16550 implements StateSource {
   }
 
   #readLineStatus(): number {
+    this.polls += 1;
     const status =
       LSR.transmitterHoldingEmpty |
       LSR.transmitterEmpty |

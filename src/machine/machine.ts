@@ -1,6 +1,6 @@
 /** A whole PC: a board's parts, and the loop that runs them. */
 import type { BusAddress, Gpa } from '../base/address.ts';
-import type { VirtualClock } from '../base/clock.ts';
+import type { Nanoseconds, VirtualClock } from '../base/clock.ts';
 import type { StateRegistry } from '../base/state.ts';
 import type { TraceBus } from '../base/trace.ts';
 import type { ProcessorLike } from '../cpu/types.ts';
@@ -92,6 +92,16 @@ export class Machine {
 
   receiveSerial(bytes: Uint8Array): void {
     this.#parts.receiveSerial(bytes);
+  }
+
+  /** Calls `action` at a point of virtual time, between two instructions; at once if it has passed. */
+  at(name: string, time: Nanoseconds, action: () => void): void {
+    this.clock.timer(name, action).at(Math.max(time, this.clock.now()));
+  }
+
+  /** Ends the run as `stopped` before the next instruction; a later {@link run} goes on. */
+  stop(): void {
+    this.#parts.loop.stop();
   }
 
   /** A debugger's read: no side effects; `undefined` unless all bytes are RAM or ROM. */

@@ -18,8 +18,12 @@ export type Outcome =
   | { readonly kind: 'unimplemented'; readonly pc: Gva; readonly bytes: Uint8Array }
   | { readonly kind: 'instruction-limit' }
   | { readonly kind: 'time-limit' }
-  /** The host asked for it (Ctrl-C). */
-  | { readonly kind: 'interrupted' };
+  /** Nothing can happen any more but a byte for the serial port, which the guest listens to ({@link RunLimits.inputOpen}). */
+  | { readonly kind: 'waiting-for-input'; readonly pc: Gva }
+  /** What the caller waited for has happened ({@link Machine.stop}). */
+  | { readonly kind: 'stopped' }
+  /** The host asked for it: Ctrl-C, or (`by`) a person at the console who had enough. */
+  | { readonly kind: 'interrupted'; readonly by?: 'quit' };
 
 export interface RunLimits {
   /** Instructions in total since power-on. */
@@ -28,4 +32,6 @@ export interface RunLimits {
   readonly maxTime?: number;
   /** Called between slices; returning true ends the run as `interrupted`. Must not change the machine. */
   readonly poll?: () => boolean;
+  /** Bytes may still come for the serial port: a guest that listens there is not stuck but waits (docs/adr/0007). */
+  readonly inputOpen?: boolean;
 }

@@ -17,6 +17,14 @@ const SLICE_INSTRUCTIONS_MAX = 4_000_000;
 /** Deadlines that may pass in HLT without waking the processor: 100 s of a 1 kHz timer whose interrupt is masked. */
 const IDLE_DEADLINES_MAX = 100_000;
 
+/** The serial port that a person may type at. */
+export interface ConsolePort {
+  /** Its interrupt for received bytes is enabled. */
+  readonly listens: boolean;
+  /** How often the guest looked for received bytes, ever. */
+  readonly polls: number;
+}
+
 export interface RunLoopPorts {
   readonly processor: ProcessorLike;
   readonly clock: VirtualClock;
@@ -27,6 +35,7 @@ export interface RunLoopPorts {
   readonly resetMachine: () => void;
   /** A triple fault resets the machine, as on a PC. Otherwise it ends the run. */
   readonly tripleFaultResets: boolean;
+  readonly console: () => ConsolePort;
 }
 
 export class RunLoop {
@@ -37,9 +46,12 @@ export class RunLoop {
   #idleSince = -1;
   #executing = false;
   #ended: Outcome | undefined;
+  #stopped = false;
   #spinning = false;
   #resetWanted: ResetCause | undefined;
   readonly #reboots = new RebootWatch();
+  /** The loop that was proven to spin looks for bytes from the serial port. */
+  #spinPolls = false;
 
   constructor(ports: RunLoopPorts) {
     this.#ports = ports;
@@ -59,6 +71,12 @@ export class RunLoop {
   /** A device resets the machine: the instruction that caused it ends first. */
   reset(cause: ResetCause): void {
     this.#resetWanted ??= cause;
+    this.#ports.processor.requestExit();
+  }
+
+  /** The caller of {@link run} wants to be asked, once. */
+  stop(): void {
+    this.#stopped = true;
     this.#ports.processor.requestExit();
   }
 
@@ -104,7 +122,11 @@ export class RunLoop {
       const awake = this.#rounds.advance(() => this.#lookForSpin());
       this.#resetIfWanted();
       if (this.#ended !== undefined) return this.#ended;
-      if (this.#spinning) return this.#idle('spin');
+      if (this.#stopped) {
+        this.#stopped = false;
+        return { kind: 'stopped' };
+      }
+      if (this.#spinning) return this.#idle('spin', limits);
       const limit = this.#limitReached(limits);
       if (limit !== undefined) return limit;
       if (limits.poll?.() === true) return { kind: 'interrupted' };
@@ -186,7 +208,7 @@ export class RunLoop {
     if (processor.instructions !== this.#idleSince) this.#idleDeadlines = 0;
     this.#idleSince = processor.instructions;
     if (!interruptible || deadline === undefined || this.#idleDeadlines > IDLE_DEADLINES_MAX)
-      return this.#idle('halted');
+      return this.#idle('halted', limits, interruptible);
     const last = limits.maxTime ?? Number.POSITIVE_INFINITY;
     if (deadline <= last) this.#idleDeadlines += 1;
     this.#rounds.skipTo(Math.min(deadline, last));
@@ -202,16 +224,27 @@ export class RunLoop {
   #lookForSpin(): number {
     const { stuck } = this.#ports;
     if (this.#rounds.progress >= stuck.nextLook) {
+      const { polls } = this.#ports.console();
       this.#executing = true;
       this.#spinning = stuck.look(this.#rounds);
       this.#executing = false;
+      this.#spinPolls = this.#ports.console().polls !== polls;
     }
     return Math.max(1, stuck.nextLook - this.#rounds.progress);
   }
 
-  #idle(kind: 'spin' | 'halted'): Outcome {
+  #idle(kind: 'spin' | 'halted', limits: RunLimits, interruptible = true): Outcome {
     const { processor, idle } = this.#ports;
     const { pc } = processor;
+    if (
+      limits.inputOpen === true &&
+      interruptible &&
+      (this.#ports.console().listens || (kind === 'spin' && this.#spinPolls))
+    ) {
+      this.#spinning = false;
+      this.#idleDeadlines = 0;
+      return { kind: 'waiting-for-input', pc };
+    }
     if (idle.active) idle.emit({ kind, pc, time: this.#rounds.time, instruction: processor.instructions });
     return { kind: kind === 'spin' ? 'spinning' : 'halted', pc };
   }

@@ -26,6 +26,7 @@ export class Bar {
   readonly index: number;
   readonly kind: BarKind;
   readonly region: MemoryRegion;
+  readonly prefetchable: boolean;
   /** Bytes, a power of two. */
   readonly size: number;
   readonly #config: ConfigSpace;
@@ -40,6 +41,7 @@ export class Bar {
     this.index = index;
     this.kind = kind;
     this.region = region;
+    this.prefetchable = prefetchable;
     this.size = size;
     this.#config = config;
     this.#offset = kind === 'rom' ? EXPANSION_ROM : BAR0 + 4 * index;

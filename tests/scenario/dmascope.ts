@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { runApplication } from '../../src/cli/application.ts';
-import { FileProblem, type Host, type OutputFile, type OutputStream } from '../../src/cli/host.ts';
+import { FileProblem, type Host, type InputStream, type OutputFile, type OutputStream } from '../../src/cli/host.ts';
 import { createServices } from '../../src/cli/services.ts';
 import { type Guest, guestImage, repository } from './guests.ts';
 
@@ -55,6 +55,13 @@ class MemoryHost implements Host {
   readonly out = new Collected();
   readonly err = new Collected();
   readonly written = new Map<string, Collected>();
+  readonly input: InputStream = {
+    kind: 'nothing',
+    ended: true,
+    open: () => undefined,
+    take: () => new Uint8Array(0),
+    close: () => undefined,
+  };
   readonly environment = {};
   readonly interrupted = false;
   readonly outputClosed = false;
@@ -73,6 +80,14 @@ class MemoryHost implements Host {
     const file = new Collected();
     this.written.set(path, file);
     return { write: (data) => file.write(data), close: () => undefined };
+  }
+
+  openFile(path: string): never {
+    throw new FileProblem(path, 'not opened in these tests');
+  }
+
+  pause(): Promise<void> {
+    return Promise.resolve();
   }
 
   breathe(): Promise<void> {

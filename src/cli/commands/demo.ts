@@ -1,4 +1,6 @@
 /** `dmascope demo [NAME]`: the story, or any other of the guests that come with dmascope. */
+
+import { ALONE } from '../console/interaction.ts';
 import { execute, ownExitCode, readInput } from '../execution.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Host } from '../host.ts';
@@ -104,7 +106,8 @@ async function play(host: Host, services: Services, flags: DemoFlags, guest: Gue
     reports: [],
     json: false,
     quiet: false,
-    exitCode: ownExitCode,
+    interaction: ALONE,
+    exitCode: (outcome, errors) => ownExitCode(outcome, errors),
   });
   return result.exitCode;
 }

@@ -2,6 +2,9 @@
 import { parseCpuOption } from '../../cpu/cpu-option.ts';
 import { CORE_FEATURES } from '../../cpu/generated/core-features.ts';
 import type { DeviceOption } from '../../machine/boards/q35-options.ts';
+import type { KeyMode } from '../console/escape-keys.ts';
+import type { Pace } from '../console/pace.ts';
+import type { TypedText } from '../console/scripted-input.ts';
 import { cpuOptionMessage } from '../cpu-option-message.ts';
 import { execute, ownExitCode, readInput } from '../execution.ts';
 import type { Host } from '../host.ts';
@@ -16,6 +19,8 @@ import { UsageError } from '../usage-error.ts';
 
 export const CONTROLLERS = ['qemu-xhci', 'nec-usb-xhci', 'none'] as const;
 export const USB_DEVICES = ['kbd', 'none'] as const;
+
+export const INPUTS = ['auto', 'stdin', 'none'] as const;
 
 export interface RunFlags {
   readonly ram: string;
@@ -34,10 +39,21 @@ export interface RunFlags {
   readonly json: boolean;
   readonly quiet: boolean;
   readonly whoWrote: boolean;
+  readonly input: (typeof INPUTS)[number];
+  readonly pace: Pace;
+  readonly type: readonly TypedText[] | undefined;
+  readonly expect: Uint8Array | undefined;
   readonly color: ColorChoice;
 }
 
-export async function runImage(host: Host, services: Services, flags: RunFlags, image: string): Promise<number> {
+/** `keys`: a guest under test ends at Ctrl-C, whatever it would do with the byte; an operating system gets it. */
+export async function runImage(
+  host: Host,
+  services: Services,
+  flags: RunFlags,
+  image: string,
+  keys: KeyMode = 'prefix-and-interrupt',
+): Promise<number> {
   const talk = new Talk(host, flags.color);
   const personality = checkedPersonality(
     flags.personality,
@@ -70,7 +86,13 @@ export async function runImage(host: Host, services: Services, flags: RunFlags, 
     reports,
     json: flags.json,
     quiet: flags.quiet,
-    exitCode: ownExitCode,
+    interaction: {
+      console: { input: flags.input, keys, focus: 'serial' },
+      pace: flags.pace,
+      typed: flags.type ?? [],
+      expect: flags.expect,
+    },
+    exitCode: (outcome, errors) => ownExitCode(outcome, errors, flags.expect !== undefined),
   });
   return result.exitCode;
 }

@@ -74,7 +74,13 @@ function checkTogether(configuration: QemuConfiguration): void {
   checkDevices(configuration.devices);
   const further = serials.slice(1).find((target) => target.kind !== 'none');
   if (further !== undefined) throw new UsageError('-serial: a second serial port is not supported yet');
-  if (serials.length === 0 && noGraphic) serials.push({ kind: 'stdio' });
+  if (serials.length === 0 && noGraphic) serials.push({ kind: 'stdio', multiplexed: true });
+  if (configuration.monitorOnStdio && serials[0]?.kind === 'stdio') {
+    throw new UsageError(
+      '-serial stdio and -monitor stdio: cannot use stdio by multiple character devices',
+      '-serial mon:stdio gives both, with Ctrl-A c between them',
+    );
+  }
   if (debugConsole?.kind === 'stdio' && serials[0]?.kind === 'stdio') {
     throw new UsageError('-serial stdio and -debugcon stdio: cannot use stdio by multiple character devices');
   }

@@ -3,6 +3,7 @@ import { LOG_ITEMS } from '../../debug/log-items.ts';
 import { attachQemuLog } from '../../debug/qemu-log.ts';
 import { TRACE_EVENT_NAMES } from '../../debug/trace-lines.ts';
 import type { Outcome } from '../../machine/outcome.ts';
+import type { Interaction } from '../console/interaction.ts';
 import { createDisassembler } from '../disassembler.ts';
 import { type AttachContext, execute, type GuestOutput, readInput } from '../execution.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -48,10 +49,28 @@ export async function runQemuForm(host: Host, services: Services, args: readonly
     reports: configuration.reports,
     json: false,
     quiet: false,
-    exitCode: qemuExitCode,
+    interaction: interactionOf(configuration),
+    exitCode: (outcome) => qemuExitCode(outcome, configuration.expect !== undefined),
     attach: (context) => attachLog(context, host, configuration),
   });
   return result.exitCode;
+}
+
+function interactionOf(configuration: QemuConfiguration): Interaction {
+  const { input, pace, typed, expect, monitorOnStdio } = configuration;
+  const first = configuration.serials[0];
+  const onStdio = first?.kind === 'stdio';
+  return {
+    console: {
+      // As QEMU, a port on stdio takes what a pipe holds, too.
+      input: input === 'auto' && (onStdio || monitorOnStdio) ? 'pipe-too' : input,
+      keys: onStdio && first.multiplexed ? 'prefix' : 'interrupt',
+      focus: monitorOnStdio ? 'monitor-only' : 'serial',
+    },
+    pace,
+    typed,
+    expect,
+  };
 }
 
 /** Without `-serial` QEMU shows the port in a window; ours has none, so the bytes go to stdout. */
@@ -88,12 +107,19 @@ function attachLog({ trace, files, session }: AttachContext, host: Host, configu
  * QEMU's own status where QEMU would have ended: isa-debug-exit's, 0 for power-off and reset. Where QEMU would have gone
  * on for ever (or rebooted for ever) there is no status of QEMU's, and a test must not take a hang for success.
  */
-export function qemuExitCode(outcome: Outcome): number {
+export function qemuExitCode(outcome: Outcome, expects = false): number {
+  const status = statusOf(outcome);
+  return status === 0 && expects && outcome.kind !== 'stopped' ? EXIT.unexpected : status;
+}
+
+function statusOf(outcome: Outcome): number {
   switch (outcome.kind) {
     case 'exited':
       return outcome.status & 0xff;
+    case 'stopped':
+      return 0;
     case 'interrupted':
-      return EXIT.interrupted;
+      return outcome.by === 'quit' ? 0 : EXIT.interrupted;
     case 'unimplemented':
       return EXIT.internal;
     case 'triple-fault':
@@ -126,7 +152,8 @@ function helpText(topic: string, host: Host, services: Services): string {
       const rows = Object.entries(QEMU_OPTIONS).map(([name, option]) => [`-${name}`, option.help] as const);
       return `usage: dmascope qemu-system-x86_64 [options]\n\nOptions that dmascope honours; any other is refused with exit 2:\n${lines(rows)}
 -dmascope settings: report=FILE (JSON), text=FILE, personality=NAME, symbols=FILE[@OFFSET],
-                    max-instructions=N, max-time=SECONDS
+                    max-instructions=N, max-time=SECONDS, type=TEXT@WHEN, expect=TEXT,
+                    input=auto|stdin|none, pace=fast|real
 `;
     }
   }

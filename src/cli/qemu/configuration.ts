@@ -1,10 +1,13 @@
 /** What a QEMU command line asks for, in dmascope's terms. */
 import type { ProcessorTopology } from '../../cpu/topology.ts';
 import type { DeviceOption } from '../../machine/boards/q35-options.ts';
+import type { Pace } from '../console/pace.ts';
+import type { TypedText } from '../console/scripted-input.ts';
 
 /** Where a character device's bytes go. */
 export type CharacterTarget =
-  | { readonly kind: 'stdio' }
+  /** `multiplexed`: with the monitor behind Ctrl-A c; Ctrl-C is the guest's. */
+  | { readonly kind: 'stdio'; readonly multiplexed: boolean }
   | { readonly kind: 'none' }
   | { readonly kind: 'file'; readonly path: string };
 
@@ -39,6 +42,12 @@ export interface QemuConfiguration {
   maxInstructions: number | undefined;
   maxTime: number | undefined;
   symbols: string | undefined;
+  input: 'auto' | 'stdin' | 'none';
+  pace: Pace;
+  typed: TypedText[];
+  expect: Uint8Array | undefined;
+  /** `-monitor stdio`. */
+  monitorOnStdio: boolean;
 }
 
 export function defaultConfiguration(): QemuConfiguration {
@@ -66,5 +75,10 @@ export function defaultConfiguration(): QemuConfiguration {
     maxInstructions: undefined,
     maxTime: undefined,
     symbols: undefined,
+    input: 'auto',
+    pace: 'fast',
+    typed: [],
+    expect: undefined,
+    monitorOnStdio: false,
   };
 }

@@ -49,7 +49,9 @@ function nothing(help: string): QemuOption {
 }
 
 function character(option: string, argument: string): CharacterTarget {
-  if (argument === 'stdio' || argument === 'mon:stdio') return { kind: 'stdio' };
+  if (argument === 'stdio' || argument === 'mon:stdio') {
+    return { kind: 'stdio', multiplexed: argument === 'mon:stdio' };
+  }
   if (argument === 'none' || argument === 'null') return { kind: 'none' };
   if (argument.startsWith('file:') && argument.length > 5) return { kind: 'file', path: argument.slice(5) };
   return refuse(
@@ -191,7 +193,16 @@ export const QEMU_OPTIONS: Readonly<Record<string, QemuOption>> = {
   nographic: flag('noGraphic', 'serial port on stdio, no display'),
   display: only('display', ['none'], 'none', 'there is no display'),
   vga: only('vga', ['none'], 'none', 'there is no display adapter'),
-  monitor: only('monitor', ['none', 'null'], 'none', 'the monitor is not supported yet'),
+  monitor: {
+    argument: true,
+    help: 'where the monitor is: stdio or none',
+    apply: ({ configuration }, argument) => {
+      if (!['none', 'null', 'stdio'].includes(argument)) {
+        refuse('monitor', argument, 'this character device is not supported', 'use stdio or none');
+      }
+      configuration.monitorOnStdio = argument === 'stdio';
+    },
+  },
   parallel: only('parallel', ['none', 'null'], 'none', 'there is no parallel port'),
   net: only('net', ['none'], 'none', 'there is no network'),
   nic: only('nic', ['none'], 'none', 'there is no network'),

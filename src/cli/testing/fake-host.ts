@@ -1,9 +1,18 @@
 /** A host and a machine made of plain values: commands are tested through these two. */
+import type { Gva } from '../../base/address.ts';
 import { TraceBus } from '../../base/trace.ts';
 import type { RegisterView } from '../../cpu/types.ts';
-import type { Outcome } from '../../machine/outcome.ts';
+import type { MonitorAnswer } from '../../debug/monitor/monitor.ts';
+import type { Outcome, RunLimits } from '../../machine/outcome.ts';
 import { runApplication } from '../application.ts';
-import { FileProblem, type Host, type OutputFile, type OutputStream } from '../host.ts';
+import {
+  FileProblem,
+  type Host,
+  type InputStream,
+  type OpenFile,
+  type OutputFile,
+  type OutputStream,
+} from '../host.ts';
 import type { Ending, ReportStyle, Services, SessionPorts, SessionSpec } from '../session.ts';
 
 class FakeStream implements OutputStream {
@@ -16,7 +25,39 @@ class FakeStream implements OutputStream {
   }
 }
 
+/** What a test types. */
+export class FakeInput implements InputStream {
+  kind: InputStream['kind'] = 'nothing';
+  ended = false;
+  opened: 'no' | 'raw' | 'cooked' = 'no';
+  closed = false;
+  #waiting = '';
+
+  open(rawKeys: boolean): void {
+    this.opened = rawKeys ? 'raw' : 'cooked';
+  }
+
+  type(text: string): void {
+    this.#waiting += text;
+  }
+
+  take(): Uint8Array {
+    const text = this.#waiting;
+    this.#waiting = '';
+    return Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+}
+
 export class FakeHost implements Host {
+  readonly input = new FakeInput();
+  /** Milliseconds asked for, one entry a {@link pause}. */
+  readonly pauses: number[] = [];
+  /** Called at every pause: the host's time has passed, or somebody types. */
+  onPause: () => void = () => undefined;
   readonly out = new FakeStream();
   readonly err = new FakeStream();
   environment: Record<string, string | undefined> = {};
@@ -50,6 +91,34 @@ export class FakeHost implements Host {
     };
   }
 
+  openFile(path: string, access: 'read' | 'read-write'): OpenFile {
+    const bytes = this.readFile(path);
+    if (access === 'read-write' && this.unwritable.has(path)) throw new FileProblem(path, 'permission denied');
+    this.openFiles.add(path);
+    return {
+      name: path,
+      size: bytes.length,
+      writable: access === 'read-write',
+      read: (offset, into) => {
+        into.set(bytes.subarray(offset, offset + into.length));
+        return undefined;
+      },
+      write: (offset, from) => {
+        bytes.set(from, offset);
+        return undefined;
+      },
+      flush: () => undefined,
+      close: () => this.openFiles.delete(path),
+    };
+  }
+
+  pause(milliseconds: number): Promise<void> {
+    this.pauses.push(milliseconds);
+    this.clock += milliseconds;
+    this.onPause();
+    return Promise.resolve();
+  }
+
   breathe(): Promise<void> {
     this.onBreath();
     return Promise.resolve();
@@ -75,22 +144,32 @@ export interface Script {
   readonly during?: (trace: TraceBus) => void;
   readonly refuse?: { readonly problem: string; readonly hint: string };
   readonly crash?: Error;
+  /** Called with each input; what the guest does about it. */
+  readonly onInput?: (session: FakeSession) => void;
+  /** Until it gets this input, the guest waits for it where it would end. */
+  readonly waitsFor?: string;
+  readonly nextDeadline?: number;
 }
 
 export interface FakeServices extends Services {
   /** What was asked for, run by run. */
   readonly specs: SessionSpec[];
+  readonly sessions: FakeSession[];
 }
 
 export function fakeServices(...scripts: readonly Script[]): FakeServices {
   const specs: SessionSpec[] = [];
+  const sessions: FakeSession[] = [];
   return {
     specs,
+    sessions,
     open: (spec, ports) => {
       const script = scripts[specs.length] ?? scripts.at(-1) ?? {};
       specs.push(spec);
       if (script.refuse !== undefined) return { ok: false, about: 'image', ...script.refuse };
-      return { ok: true, session: new FakeSession(script, ports) };
+      const session = new FakeSession(script, ports);
+      sessions.push(session);
+      return { ok: true, session };
     },
     personalities: [
       { name: 'spec', title: 'what the specification says' },
@@ -104,6 +183,9 @@ export class FakeSession {
   readonly #trace = new TraceBus();
   instructions = 0;
   findings = 0;
+  received = '';
+  stopped = false;
+  readonly timers: { readonly time: number; readonly action: () => void }[] = [];
 
   constructor(
     readonly script: Script,
@@ -116,6 +198,28 @@ export class FakeSession {
     return this.instructions;
   }
 
+  receive(bytes: Uint8Array): void {
+    this.received += new TextDecoder().decode(bytes);
+    this.script.onInput?.(this);
+  }
+
+  at(time: number, action: () => void): void {
+    this.timers.push({ time, action });
+  }
+
+  stop(): void {
+    this.stopped = true;
+  }
+
+  get nextDeadline(): number | undefined {
+    return this.script.nextDeadline;
+  }
+
+  monitor(line: string): MonitorAnswer {
+    const request = (['quit', 'stop', 'cont'] as const).find((name) => name === line);
+    return { text: `[${line}]\n`, ...(request === undefined ? {} : { request }) };
+  }
+
   registers(): RegisterView {
     return { bits: 64, cr: { cr0: 1n } } as RegisterView;
   }
@@ -124,17 +228,28 @@ export class FakeSession {
     return `code at 0x${pc.toString(16)}`;
   }
 
-  run({ maxInstructions = Number.POSITIVE_INFINITY, maxTime = Number.POSITIVE_INFINITY }): Outcome {
-    const { crash, length = 1000, serial = '', debug = '', during, outcome } = this.script;
+  run({
+    maxInstructions = Number.POSITIVE_INFINITY,
+    maxTime = Number.POSITIVE_INFINITY,
+    inputOpen,
+  }: RunLimits): Outcome {
+    const { crash, length = 1000, serial = '', debug = '', during, outcome, waitsFor } = this.script;
     if (crash !== undefined) throw crash;
+    for (const timer of this.timers.splice(0)) timer.action();
     if (this.instructions === 0) {
       for (const byte of new TextEncoder().encode(serial)) this.ports.serial(byte);
       for (const byte of new TextEncoder().encode(debug)) this.ports.debugConsole?.(byte);
       during?.(this.#trace);
     }
+    if (this.stopped) return { kind: 'stopped' };
     const last = Math.min(maxInstructions, maxTime, length);
     this.instructions = last;
     this.findings = this.script.roots ?? 0;
+    if (last === length && waitsFor !== undefined && !this.received.includes(waitsFor)) {
+      return inputOpen === true
+        ? { kind: 'waiting-for-input', pc: 0x1234n as Gva }
+        : { kind: 'halted', pc: 0x1234n as Gva };
+    }
     if (last === length) return outcome ?? { kind: 'exited', by: 'isa-debug-exit', status: 33 };
     return { kind: last === maxTime ? 'time-limit' : 'instruction-limit' };
   }
@@ -155,5 +270,13 @@ export class FakeSession {
 export async function dmascope(args: readonly string[], scripts: readonly Script[] = [], host = new FakeHost()) {
   const services = fakeServices(...scripts);
   const exitCode = await runApplication(host, services, args);
-  return { exitCode, host, services, out: host.out.text, err: host.err.text, spec: services.specs[0] };
+  return {
+    exitCode,
+    host,
+    services,
+    out: host.out.text,
+    err: host.err.text,
+    spec: services.specs[0],
+    session: services.sessions[0],
+  };
 }

@@ -150,6 +150,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     resets: trace.channel('machine.reset'),
     resetMachine: () => late.reset?.(),
     tripleFaultResets: options.firmware !== undefined && options.noReboot !== true,
+    console: () => isa.serial,
   });
   late.loop = loop;
   const a20 = new A20Gate(options.personality === 'qemu', (open) => processor.setA20(open));

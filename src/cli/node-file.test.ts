@@ -1,0 +1,41 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { FileProblem } from './host.ts';
+import { NodeHost } from './node-host.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'dmascope-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const host = new NodeHost();
+
+describe('a file opened in place', () => {
+  it('is read and written where it is, and keeps its size', () => {
+    const path = join(folder, 'disk.img');
+    writeFileSync(path, 'abcdefgh');
+    const file = host.openFile(path, 'read-write');
+    const into = new Uint8Array(3);
+    expect(file.read(2, into)).toBeUndefined();
+    expect(new TextDecoder().decode(into)).toBe('cde');
+    expect(file.write(4, Uint8Array.of(0x58, 0x59))).toBeUndefined();
+    expect(file.flush()).toBeUndefined();
+    expect(file).toMatchObject({ name: path, size: 8, writable: true });
+    file.close();
+    expect(readFileSync(path, 'utf8')).toBe('abcdXYgh');
+  });
+
+  it('says when it has become shorter, and when it cannot be written', () => {
+    const path = join(folder, 'short.img');
+    writeFileSync(path, 'abcd');
+    const file = host.openFile(path, 'read');
+    expect(file.read(2, new Uint8Array(4))).toContain('shorter');
+    expect(file.write(0, Uint8Array.of(1))).toBe('bad file descriptor');
+    file.close();
+  });
+
+  it('is no folder and exists', () => {
+    expect(() => host.openFile(folder, 'read')).toThrow(FileProblem);
+    expect(() => host.openFile(join(folder, 'absent'), 'read')).toThrow('no such file or directory');
+  });
+});
