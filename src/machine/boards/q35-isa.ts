@@ -42,6 +42,7 @@ export interface IsaDevices {
   readonly reset: () => void;
 }
 
+const CMOS_FURTHER_PROCESSORS = 0x5f;
 const IRQ_TIMER = 0;
 const IRQ_KEYBOARD = 1;
 const IRQ_SERIAL = 4;
@@ -92,6 +93,8 @@ export function addIsaDevices(setting: IsaSetting): IsaDevices {
     ...(rtcSeconds === undefined ? {} : { epochSeconds: rtcSeconds }),
   });
   rtc.setMemorySizes(ram.below4g, ram.above4g);
+  // SeaBIOS waits for as many processors more than one.
+  rtc.cmos[CMOS_FURTHER_PROCESSORS] = (options.processors?.cpus ?? 1) - 1;
   const post = new PostPort(trace);
   memory.transaction(() => {
     ports(0x20, 2, 'pic', interrupts.pic.ports('master'));
