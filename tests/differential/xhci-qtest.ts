@@ -3,7 +3,7 @@
  * a qtest command, so that the same script runs on QEMU and both transcripts can be compared line by line.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gpa } from '../../src/base/address.ts';
@@ -23,6 +23,7 @@ import {
 } from '../../src/memory/index.ts';
 import { PciBus } from '../../src/pci/bus.ts';
 import { RootComplex } from '../../src/pci/root-complex.ts';
+import type { UsbDevice } from '../../src/usb/bus.ts';
 import { UsbKeyboard } from '../../src/usb/devices/keyboard.ts';
 import { XhciFunction } from '../../src/xhci/pci-function.ts';
 import { NEC_USB_XHCI, QEMU, QEMU_XHCI } from '../../src/xhci/personality.ts';
@@ -34,7 +35,16 @@ const RAM_MEGABYTES = 16;
 
 export interface QtestOptions {
   readonly model?: 'qemu-xhci' | 'nec-usb-xhci';
+  /** What is plugged in instead of a keyboard, and QEMU's flags for it. */
+  readonly device?: UsbDevice;
+  readonly deviceFlags?: readonly string[];
+  /** Behind QEMU's `-device qemu-xhci,addr=3,id=x`. */
+  readonly controllerProperties?: string;
 }
+
+/** A line of {@link QtestMachine.script} that is no command: QEMU gets time for what it does behind a doorbell. */
+const SETTLE = '# settle';
+const SETTLE_SECONDS = 0.03;
 
 export class QtestMachine {
   /** Commands for QEMU. */
@@ -69,10 +79,11 @@ export class QtestMachine {
       patterns: ['usb_xhci_*'],
       write: (text) => this.#log(text),
     });
-    const model = options.model === 'nec-usb-xhci' ? NEC_USB_XHCI : QEMU_XHCI;
+    const chip = options.model === 'nec-usb-xhci' ? NEC_USB_XHCI : QEMU_XHCI;
+    const model = options.controllerProperties?.includes('p3=0') === true ? { ...chip, usb3Ports: 0 } : chip;
     this.xhci = new XhciFunction({ system, clock: new VirtualClock(), trace, personality: QEMU, model });
     this.xhci.pci.plug(pciBus, 3);
-    this.xhci.attach(this.keyboard);
+    this.xhci.attach(options.device ?? this.keyboard);
     this.xhci.pci.reset();
     this.#out(0xcf8, 0x8000_1810);
     this.#out(0xcfc, BAR);
@@ -118,23 +129,33 @@ export class QtestMachine {
   /** Virtual time stands still in a stopped QEMU. */
   advance(): void {}
 
+  /** QEMU's disks answer behind the doorbell's back. */
+  settle(): void {
+    this.script.push(SETTLE);
+  }
+
   get driverBus(): DriverBus {
     return this;
   }
 
   /** QEMU's transcript of the same script. */
   runQemu(): string[] {
-    const { model = 'qemu-xhci' } = this.options;
-    const flags = `-accel tcg -S -display none -nodefaults -machine q35 -m ${RAM_MEGABYTES} -device ${model},addr=3,id=x
-      -device usb-kbd,bus=x.0 -device isa-debug-exit,iobase=0x501 -qtest stdio -qtest-log /dev/null -d guest_errors,unimp -trace usb_xhci_*`;
+    const {
+      model = 'qemu-xhci',
+      controllerProperties = '',
+      deviceFlags = ['-device', 'usb-kbd,bus=x.0'],
+    } = this.options;
+    const flags = `-accel tcg -S -display none -nodefaults -machine q35 -m ${RAM_MEGABYTES}
+      -device ${model},addr=3,id=x${controllerProperties} ${deviceFlags.join(' ')} -device isa-debug-exit,iobase=0x501 -qtest stdio -qtest-log /dev/null -d guest_errors,unimp -trace usb_xhci_*`;
     // isa-debug-exit ends QEMU, which an end of its input does not.
     const words = flags.split(/\s+/).map((word) => `'${word}'`);
     // Into a file: qtest makes a pipe non-blocking, and log lines are lost when it is full.
     const folder = mkdtempSync(join(tmpdir(), 'dmascope-xhci-'));
     const log = join(folder, 'transcript');
-    spawnSync('sh', ['-c', `timeout 30 ${QEMU_BINARY} ${words.join(' ')} >>${log} 2>&1`], {
-      input: `${this.script.join('\n')}\noutb 0x501 0\n`,
-    });
+    const parts = `${this.script.join('\n')}\noutb 0x501 0\n`.split(`${SETTLE}\n`);
+    for (const [index, part] of parts.entries()) writeFileSync(join(folder, `part${index}`), part);
+    const feed = parts.map((_, index) => `cat ${folder}/part${index}`).join(`; sleep ${SETTLE_SECONDS}; `);
+    spawnSync('sh', ['-c', `{ ${feed}; } | timeout 60 ${QEMU_BINARY} ${words.join(' ')} >>${log} 2>&1`]);
     const lines = readFileSync(log, 'utf8').split('\n');
     rmSync(folder, { recursive: true });
     return lines.filter((line) => line !== '' && !line.includes('GLib: g_timer_elapsed'));

@@ -19,6 +19,8 @@ import { emptyTask, replyTask, ScsiStatus, type ScsiTask } from './task.ts';
 export interface ScsiDiskOptions {
   readonly disk: BlockDevice;
   readonly identity: DiskIdentity;
+  /** Answers are as long as the host's allocation length, zeros at their end, as QEMU has them. Default false. */
+  readonly fillsAllocation?: boolean;
 }
 
 const LBA32_MAX = 0xffff_ffff;
@@ -30,10 +32,13 @@ const LOAD_EJECT = 1 << 1;
 const LUN_LIST = Uint8Array.of(0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
 /** The longest parameter list of a MODE SELECT that is read. */
 const PARAMETERS_MAX = 4096;
+/** Allocation lengths beyond this are filled no more. */
+const FILLED_MAX = 0x1_0000;
 
 export class ScsiDisk {
   readonly #disk: BlockDevice;
   readonly #identity: DiskIdentity;
+  readonly #fillsAllocation: boolean;
   readonly blocks: number;
   #sense: SenseCode = Sense.None;
   /** Reported once, by the next command that is not INQUIRY, REPORT LUNS or REQUEST SENSE (SPC-4 §5.14). */
@@ -42,8 +47,9 @@ export class ScsiDisk {
   #removalPrevented = false;
   #ejected = false;
 
-  constructor({ disk, identity }: ScsiDiskOptions) {
+  constructor({ disk, identity, fillsAllocation = false }: ScsiDiskOptions) {
     this.#disk = disk;
+    this.#fillsAllocation = fillsAllocation;
     this.#identity = identity;
     this.blocks = Math.floor(disk.size / SECTOR_SIZE);
   }
@@ -205,6 +211,15 @@ export class ScsiDisk {
     return emptyTask(ScsiStatus.CheckCondition);
   }
 
+  #reply(bytes: Uint8Array, allocation: number): ScsiTask {
+    if (!this.#fillsAllocation || allocation <= bytes.length || allocation > FILLED_MAX) {
+      return replyTask(bytes, allocation);
+    }
+    const filled = new Uint8Array(allocation);
+    filled.set(bytes);
+    return replyTask(filled, allocation);
+  }
+
   #inquiry(cdb: Uint8Array, lun: number): ScsiTask {
     const allocation = readBig(cdb, 3, 2);
     const page = cdb[2]!;
@@ -216,10 +231,10 @@ export class ScsiDisk {
     }
     if ((cdb[1]! & 1) === 0) {
       if (page !== 0) return this.#fail(Sense.InvalidField);
-      return replyTask(standardInquiry(this.#identity, allocation), allocation);
+      return this.#reply(standardInquiry(this.#identity, allocation), allocation);
     }
     const vital = vitalPage(this.#identity, page);
-    return vital === undefined ? this.#fail(Sense.InvalidField) : replyTask(vital, allocation);
+    return vital === undefined ? this.#fail(Sense.InvalidField) : this.#reply(vital, allocation);
   }
 
   #requestSense(cdb: Uint8Array, lun: number): ScsiTask {
@@ -255,7 +270,7 @@ export class ScsiDisk {
       { blocks, blockSize: SECTOR_SIZE, writeProtected: readOnly, writeCache: this.#writeCache },
       { page: cdb[2]! & 0x3f, control, blockDescriptor: (cdb[1]! & 8) === 0, long },
     );
-    return list === undefined ? this.#fail(Sense.InvalidField) : replyTask(list, allocation);
+    return list === undefined ? this.#fail(Sense.InvalidField) : this.#reply(list, allocation);
   }
 
   #parameters(kind: 'mode-select-6' | 'mode-select-10', cdb: Uint8Array, length: number): ScsiTask {
@@ -299,7 +314,7 @@ export class ScsiDisk {
     const reply = new Uint8Array(32);
     writeBig(reply, 0, 8, this.blocks - 1);
     writeBig(reply, 8, 4, SECTOR_SIZE);
-    return replyTask(reply, readBig(cdb, 10, 4));
+    return this.#reply(reply, readBig(cdb, 10, 4));
   }
 
   #inside({ lba, blocks }: Extent): ScsiTask {

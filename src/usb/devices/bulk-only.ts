@@ -89,12 +89,12 @@ export class BulkOnlyTransport {
   }
 
   /** §6.6.1: both pipes stall until Reset Recovery. */
-  #invalidWrapper(): UsbResult {
-    if (this.manner === 'standard') {
-      this.#phase = 'broken';
-      this.halt('in');
-      this.halt('out');
-    }
+  #invalidWrapper(bytes: number): UsbResult {
+    // QEMU takes the wrapper before it looks at it.
+    if (this.manner === 'qemu') return { status: UsbStatus.Stall, length: bytes === CBW_BYTES ? bytes : 0 };
+    this.#phase = 'broken';
+    this.halt('in');
+    this.halt('out');
     return STALLED;
   }
 
@@ -103,9 +103,10 @@ export class BulkOnlyTransport {
   #command(data: Uint8Array): UsbResult {
     const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
     // §6.2: valid is 31 bytes after a CSW or a reset, with the signature; meaningful is a LUN and a length that exist.
-    if (data.length !== CBW_BYTES || view.getUint32(0, true) !== CBW_SIGNATURE) return this.#invalidWrapper();
+    if (data.length !== CBW_BYTES || view.getUint32(0, true) !== CBW_SIGNATURE)
+      return this.#invalidWrapper(data.length);
     const commandBytes = data[14]! & 0x1f;
-    if (commandBytes === 0 || commandBytes > COMMAND_BYTES_MAX) return this.#invalidWrapper();
+    if (commandBytes === 0 || commandBytes > COMMAND_BYTES_MAX) return this.#invalidWrapper(data.length);
     const lun = data[13]! & 0xf;
     if (lun !== 0 && this.manner === 'qemu') return STALLED;
     this.#tag = view.getUint32(4, true);

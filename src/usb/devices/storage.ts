@@ -60,6 +60,7 @@ export class UsbStorage implements UsbDevice {
     this.#disk = new ScsiDisk({
       disk,
       identity: { vendor: 'QEMU', product: 'QEMU HARDDISK', revision: '2.5+', serial, deviceId: driveId, removable },
+      fillsAllocation: manner === 'qemu',
     });
     this.#transport = new BulkOnlyTransport(this.#disk, manner, (direction) =>
       this.#standard.halted.add(direction === 'in' ? BULK_IN : BULK_OUT),
