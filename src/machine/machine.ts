@@ -4,6 +4,8 @@ import type { Nanoseconds, VirtualClock } from '../base/clock.ts';
 import type { StateRegistry } from '../base/state.ts';
 import type { TraceBus } from '../base/trace.ts';
 import type { ProcessorLike } from '../cpu/types.ts';
+import type { KeyScript, TypingOptions } from '../devices/input/key-script.ts';
+import { type Chord, chordsOf } from '../devices/input/keys.ts';
 import { type AddressSpace, DmaView } from '../memory/index.ts';
 import { peek } from '../memory/lookup.ts';
 import type { PciBus } from '../pci/bus.ts';
@@ -28,6 +30,8 @@ export interface MachineParts {
   readonly prepareDirectEntry: () => DirectEntry;
   /** Bytes from the host's console to the first serial port. */
   readonly receiveSerial: (bytes: Uint8Array) => void;
+  /** Types on the machine's keyboard. */
+  readonly keys: KeyScript;
 }
 
 /** What a kernel finds that is entered without firmware. */
@@ -102,6 +106,15 @@ export class Machine {
   /** Ends the run as `stopped` before the next instruction; a later {@link run} goes on. */
   stop(): void {
     this.#parts.loop.stop();
+  }
+
+  /**
+   * Types on the keyboard at virtual times: a text on a US layout, or chords by QEMU's `sendkey` names. Returns the time
+   * at which the last key is up, or what no key has.
+   */
+  typeKeys(keys: string | readonly Chord[], options?: TypingOptions): number | { readonly unknown: string } {
+    const list = typeof keys === 'string' ? chordsOf(keys) : { chords: keys };
+    return 'unknown' in list ? list : this.#parts.keys.type(list.chords, options);
   }
 
   /** A debugger's read: no side effects; `undefined` unless all bytes are RAM or ROM. */

@@ -2,6 +2,7 @@
 import type { VirtualClock } from '../../base/clock.ts';
 import type { StateSource } from '../../base/state.ts';
 import type { TraceBus } from '../../base/trace.ts';
+import type { KeySink } from '../../devices/input/key-script.ts';
 import type { InterruptController } from '../../interrupts/interrupt-controller.ts';
 import {
   ContainerRegion,
@@ -52,6 +53,8 @@ export interface PciParts {
   readonly lpc: LpcBridge;
   readonly stateSources: readonly StateSource[];
   readonly addresses: ChipsetAddresses;
+  /** The first USB keyboard. */
+  readonly keyboard: KeySink | undefined;
   /** Leaves PCI as firmware leaves it to a kernel. */
   readonly handOver: () => void;
 }
@@ -108,6 +111,7 @@ export function addPci(setting: PciSetting): PciParts | BoardError {
     bus,
     lpc,
     managementMemory: bridge.dramControl!.managementMemory,
+    keyboard: usb.keyboard,
     stateSources: [...bus.functions, bridge.hostState, lpc.wireState, ...usb.stateSources],
     addresses: {
       ecam: () => bridge.ecamAddress,

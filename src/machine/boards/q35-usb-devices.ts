@@ -31,7 +31,7 @@ const STORAGE_SERIAL = '1';
 export function createUsbDevice(option: UsbDeviceOption, place: UsbPlace): UsbDevice {
   switch (option.kind) {
     case 'usb-kbd':
-      return new UsbKeyboard({ serial: `${KEYBOARD_SERIAL}-${place.path}` });
+      return new UsbKeyboard({ serial: `${KEYBOARD_SERIAL}-${place.path}`, clock: place.clock });
     case 'usb-storage': {
       const { disk, serial, driveId, removable = false } = option;
       return new UsbStorage({

@@ -2,6 +2,7 @@
 import type { StateSource } from '../../base/state.ts';
 import type { PciBus } from '../../pci/bus.ts';
 import type { UsbDevice } from '../../usb/bus.ts';
+import { UsbKeyboard } from '../../usb/devices/keyboard.ts';
 import { XhciFunction } from '../../xhci/pci-function.ts';
 import { NEC_USB_XHCI, PERSONALITIES, QEMU_XHCI, type XhciModel } from '../../xhci/personality.ts';
 import type { BoardError, DeviceOption } from './q35-options.ts';
@@ -20,8 +21,8 @@ export interface UsbSetting extends PciSetting {
 }
 
 export interface UsbParts {
-  /** In the order of the command line. */
-  readonly devices: readonly UsbDevice[];
+  /** The first one of the command line. */
+  readonly keyboard: UsbKeyboard | undefined;
   readonly stateSources: readonly StateSource[];
 }
 
@@ -61,7 +62,7 @@ export function addUsb(setting: UsbSetting): UsbParts | BoardError {
   // Power-on: as on QEMU, the controllers are reset when everything is plugged in, and find their ports connected.
   for (const controller of controllers.values()) controller.pci.reset();
   return {
-    devices,
+    keyboard: devices.find((device) => device instanceof UsbKeyboard),
     stateSources: [...controllers.values(), ...devices.flatMap((device) => device.stateSources ?? [])],
   };
 }

@@ -10,6 +10,7 @@ import { CPUS_MAX, FEATURES_1_ECX, VENDOR, VENDOR_AMD } from '../../cpu/layout.t
 import { Processor } from '../../cpu/processor.ts';
 import { apicIds, coresOfOnePackage } from '../../cpu/topology.ts';
 import type { InterruptAcknowledge } from '../../cpu/types.ts';
+import { KeyScript } from '../../devices/input/key-script.ts';
 import type { ApicFeatures } from '../../interrupts/apic-msrs.ts';
 import { InterruptController, type ProcessorLines } from '../../interrupts/interrupt-controller.ts';
 import { IO_APIC_SIZE } from '../../interrupts/io-apic.ts';
@@ -208,6 +209,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
   const acpiTables = offerAcpiTables(configuration.fwCfg, acpi);
   late.sciIrq = () => pci.lpc.placement.sciIrq;
   view.addManagementMemory(pci.managementMemory);
+  const keys = new KeyScript(clock, () => pci.keyboard);
   late.reset = () => {
     power.acpi.reset();
     pci.bus.reset();
@@ -231,6 +233,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     view,
     stuck,
     loop.stateSource,
+    keys,
   ]) {
     state.register(part);
   }
@@ -256,6 +259,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
       };
     },
     receiveSerial: (bytes) => isa.serial.receive(bytes),
+    keys,
   });
   return machine;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { VirtualClock } from '../../base/clock.ts';
 import { UsbKeyboard } from './keyboard.ts';
 
 function request(keyboard: UsbKeyboard, type: number, code: number, wValue = 0, wIndex = 0, wLength = 0) {
@@ -47,6 +48,29 @@ describe('a keyboard', () => {
     const keyboard = new UsbKeyboard();
     expect(request(keyboard, 0, 9, 2).status).toBe(-3);
     expect(request(keyboard, 0xc0, 0x77, 0, 0, 4).status).toBe(-3);
+  });
+
+  it('repeats its report at the idle rate that the host set, and only then (HID 1.11 §7.2.4)', () => {
+    const clock = new VirtualClock();
+    const keyboard = new UsbKeyboard({ clock });
+    const ready: number[] = [];
+    keyboard.onReady = () => ready.push(clock.now());
+    request(keyboard, 0, 9, 1);
+    keyboard.pressKey('b', true);
+    const report = new Uint8Array(8);
+    keyboard.transfer(0x81, report);
+    clock.advanceTo(100_000_000);
+    expect(keyboard.transfer(0x81, report).status).toBe(-2);
+    // 8 times 4 ms.
+    request(keyboard, 0x21, 10, 0x0800);
+    expect(request(keyboard, 0xa1, 2, 0, 0, 1).bytes).toEqual([8]);
+    clock.advanceTo(131_000_000);
+    expect(keyboard.transfer(0x81, report).status).toBe(-2);
+    clock.advanceTo(132_000_000);
+    expect(ready).toEqual([0, 132_000_000]);
+    expect(keyboard.transfer(0x81, report)).toEqual({ status: 0, length: 8 });
+    expect([...report]).toEqual([0, 0, 5, 0, 0, 0, 0, 0]);
+    expect(keyboard.transfer(0x81, report).status).toBe(-2);
   });
 
   it('saves and loads what it holds', () => {

@@ -1,5 +1,8 @@
 /** A USB boot keyboard (HID 1.11, appendix B.1) with the identity of QEMU's `usb-kbd`. */
+import type { Timer, VirtualClock } from '../../base/clock.ts';
 import type { StateValue } from '../../base/state.ts';
+import type { KeySink } from '../../devices/input/key-script.ts';
+import { usageOf } from '../../devices/input/keys.ts';
 import {
   DONE,
   NAKED,
@@ -81,9 +84,14 @@ export interface KeyboardOptions {
   /** USB 2.0 at high speed, or USB 1.1 at full speed. */
   readonly speed?: 'full' | 'high';
   readonly serial?: string;
+  /** For the idle rate (HID 1.11 §7.2.4); without it an unchanged report is never repeated. */
+  readonly clock?: VirtualClock;
 }
 
-export class UsbKeyboard implements UsbDevice {
+/** The idle duration counts 4 ms. */
+const IDLE_UNIT = 4_000_000;
+
+export class UsbKeyboard implements UsbDevice, KeySink {
   readonly product = 'QEMU USB Keyboard';
   readonly speed: UsbSpeed;
   onReady: ((endpoint: number) => void) | undefined;
@@ -97,6 +105,9 @@ export class UsbKeyboard implements UsbDevice {
   #modifiers = 0;
   #pressed: number[] = [];
   #waiting: Uint8Array[] = [];
+  /** Fires when an unchanged report is due again. */
+  readonly #repeat: Timer | undefined;
+  #repeatDue = false;
 
   constructor(options: KeyboardOptions = {}) {
     const speed = options.speed ?? 'high';
@@ -109,6 +120,10 @@ export class UsbKeyboard implements UsbDevice {
     ]);
     const other = speed === 'high' ? keyboardAt('full') : undefined;
     this.#standard = new StandardDevice(keyboardAt(speed), other, strings);
+    this.#repeat = options.clock?.timer('usb-kbd idle', () => {
+      this.#repeatDue = true;
+      if (this.#standard.configuration !== 0) this.onReady?.(INTERRUPT_IN);
+    });
   }
 
   get address(): number {
@@ -123,6 +138,21 @@ export class UsbKeyboard implements UsbDevice {
     this.#pressed = [];
     this.#waiting = [];
     this.leds = 0;
+    this.#setIdle(0);
+  }
+
+  /** A key by QEMU's name; one that a keyboard does not have is not pressed. */
+  pressKey(name: string, down: boolean): void {
+    const usage = usageOf(name);
+    if (usage !== undefined) this.key(usage, down);
+  }
+
+  /** HID 1.11 §7.2.4: 0 is "only when something changes". */
+  #setIdle(duration: number): void {
+    this.#idle = duration;
+    this.#repeatDue = false;
+    if (duration === 0) this.#repeat?.cancel();
+    else this.#repeat?.after(duration * IDLE_UNIT);
   }
 
   /** A key goes down or up; `usage` is of the HID keyboard page (0x04 is A). */
@@ -145,8 +175,10 @@ export class UsbKeyboard implements UsbDevice {
   transfer(endpoint: number, data: Uint8Array): UsbResult {
     if (endpoint !== INTERRUPT_IN || this.#standard.configuration === 0) return STALLED;
     if (this.#standard.halted.has(endpoint)) return STALLED;
-    const report = this.#waiting.shift();
-    return report === undefined ? NAKED : answer(report, data);
+    const report = this.#waiting.shift() ?? (this.#repeatDue ? this.#report() : undefined);
+    if (report === undefined) return NAKED;
+    this.#setIdle(this.#idle);
+    return answer(report, data);
   }
 
   #classRequest(setup: SetupPacket, data: Uint8Array): UsbResult {
@@ -168,7 +200,7 @@ export class UsbKeyboard implements UsbDevice {
       case 0xa100 | Hid.GetIdle:
         return answer(Uint8Array.of(this.#idle), data);
       case 0x2100 | Hid.SetIdle:
-        this.#idle = setup.wValue >>> 8;
+        this.#setIdle(setup.wValue >>> 8);
         return DONE;
       default:
         return STALLED;
@@ -191,6 +223,7 @@ export class UsbKeyboard implements UsbDevice {
       hid: [this.#protocol, this.#idle, this.#modifiers, this.leds],
       pressed: [...this.#pressed],
       waiting: this.#waiting.flatMap((report) => [...report]),
+      repeat: [this.#repeatDue, this.#repeat?.deadline],
     };
   }
 
@@ -202,6 +235,10 @@ export class UsbKeyboard implements UsbDevice {
     this.#modifiers = modifiers!;
     this.leds = leds!;
     this.#pressed = [...(fields.pressed as number[])];
+    const [due, deadline] = fields.repeat as [boolean, number | undefined];
+    this.#repeatDue = due;
+    if (deadline === undefined) this.#repeat?.cancel();
+    else this.#repeat?.at(deadline);
     const waiting = fields.waiting as number[];
     this.#waiting = [];
     for (let start = 0; start < waiting.length; start += REPORT_BYTES) {
