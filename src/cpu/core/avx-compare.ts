@@ -1,7 +1,8 @@
 // VCMPPS and its kin: 32 predicates (Intel SDM Vol. 2 table 3-1).
 
 import { FAULTED, NEXT, UOP_IMM } from './constants';
-import { beginFloat, endFloat, IE, isNan, isSignalling, operandOf, signal, toNumber } from './float';
+import { beginFloat, endFloat, IE, operandOf, signal } from './float';
+import { isNan, isSignalling, toNumber } from './float-bits';
 import { setDst, source128, sourceScalar, xmmDst } from './sse-operands';
 
 const RESULT: u32 = <u32>memory.data(16, 16);

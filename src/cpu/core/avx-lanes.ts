@@ -8,6 +8,7 @@
 import {
   FAULTED, FORM_256, FORM_LOAD, FORM_MEMORY, NEXT, UOP_DST, UOP_FORM, UOP_IMM, UOP_SRC, UOP_SUB, XMM, YMM_HIGH,
 } from './constants';
+import { beginLanes, endLanes } from './float';
 import { effective, hasMemory, readAt, readBlock, readVector } from './operands';
 
 const FIRST: u32 = <u32>memory.data(32, 16);
@@ -85,6 +86,7 @@ function runLanes(u: u32, inner: (u: u32) => i32, lanes: u32, immediateShift: u3
   store<u8>(u, 16, UOP_SRC);
   store<u8>(u, form & ~(<u8>FORM_MEMORY), UOP_FORM);
   let good = true;
+  beginLanes();
   for (let at: u32 = 0; at < lanes; at += 16) {
     v128.store(XMM, v128.load(FIRST + at));
     v128.store(XMM, v128.load(SOURCE + at), 16);
@@ -97,7 +99,7 @@ function runLanes(u: u32, inner: (u: u32) => i32, lanes: u32, immediateShift: u3
   store<u32>(u, registers, UOP_DST);
   v128.store(XMM, v128.load(KEPT));
   v128.store(XMM, v128.load(KEPT, 16), 16);
-  return good;
+  return endLanes() && good;
 }
 
 function finish(u: u32, to: u32): i32 {

@@ -6,8 +6,9 @@ import {
 import { fetch, is256, read256, register, second, set128, set256, target } from './avx-lanes';
 import { setArithmeticFlags } from './flags';
 import { storeMasked } from './masked-stores';
-import { dst, effective, hasMemory, readAt, readVector, setReg, writeBlock, writeVector } from './operands';
-import { FLAG_CF, FLAG_ZF, GP, raise } from './state';
+import { dst, effective, effectiveAt, hasMemory, readAt, readVector, refuseAddress, setReg, writeBlock, writeVector } from './operands';
+import { canonical } from './paging';
+import { FLAG_CF, FLAG_ZF, GP, code64, faultPending, raise, setCurrentUop } from './state';
 
 const SOURCE: u32 = <u32>memory.data(32, 16);
 const BYTES: u32 = <u32>memory.data(32, 16);
@@ -117,12 +118,26 @@ function byteMask<T>(u: u32): u32 {
   return mask;
 }
 
-/** Lanes that are not chosen read as 0, and do not fault. */
+/**
+ * Linear address of the operand, of which only the bytes of `mask` (not 0) matter: they are within the segment and
+ * canonical, or a fault is pending.
+ */
+function chosenAddress(u: u32, mask: u32): u64 {
+  setCurrentUop(u);
+  const first = ctz<u32>(mask);
+  const size = 32 - clz<u32>(mask) - first;
+  const address = effectiveAt(u, first, size);
+  if (code64() && !(canonical(address) && canonical(address + size - 1))) refuseAddress(u, address, size);
+  return address - first;
+}
+
+/** Lanes that are not chosen read as 0, and neither their pages nor the segment's limit are asked. */
 function maskedLoad<T>(u: u32): i32 {
   const mask = byteMask<T>(u);
-  const address = effective(u, 1);
   v128.store(BYTES, i64x2.splat(0));
   v128.store(BYTES, i64x2.splat(0), 16);
+  const address = mask ? chosenAddress(u, mask) : 0;
+  if (faultPending()) return FAULTED;
   for (let i: u32 = 0; i < 32; i += sizeof<T>()) {
     if (!(mask & (1 << i))) continue;
     const from = readAt<T>(u, address + i);
@@ -134,7 +149,10 @@ function maskedLoad<T>(u: u32): i32 {
 function maskedStore<T>(u: u32): i32 {
   v128.store(BYTES, v128.load(XMM + register(u)));
   v128.store(BYTES, v128.load(YMM_HIGH + register(u)), 16);
-  return storeMasked(u, effective(u, 1), BYTES, byteMask<T>(u)) ? NEXT : FAULTED;
+  const mask = byteMask<T>(u);
+  if (!mask) return NEXT;
+  const address = chosenAddress(u, mask);
+  return !faultPending() && storeMasked(u, address, BYTES, mask) ? NEXT : FAULTED;
 }
 export function vmaskmov32_load(u: u32): i32 {
   return maskedLoad<u32>(u);

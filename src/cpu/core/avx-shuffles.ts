@@ -3,7 +3,6 @@
 import { FAULTED, MODE, MODE_CODE_64, MODE_CODE_SIZE_MASK, NEXT, UOP_IMM, UOP_SCALE, UOP_SEGMENT, UOP_SUB, XMM, YMM_HIGH } from './constants';
 import { fetch, is256, register, second, set256, target } from './avx-lanes';
 import { addressMask, linear, offsetOf, readAt } from './operands';
-import { raise, UD } from './state';
 
 const FIRST: u32 = <u32>memory.data(32, 16);
 const SOURCE: u32 = <u32>memory.data(32, 16);
@@ -184,10 +183,6 @@ function gather<T, I>(u: u32): i32 {
   const to = target(u);
   const mask = load<u8>(u, UOP_SUB);
   const indices = register(u);
-  if (to == mask || to == indices || mask == indices) {
-    raise(UD);
-    return FAULTED;
-  }
   const wide: u32 = bytesOf(u);
   const size: u32 = max<u32>(sizeof<T>(), sizeof<I>());
   const count = wide / size;

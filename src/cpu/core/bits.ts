@@ -2,7 +2,7 @@
 
 import { FAULTED, FORM_IMMEDIATE, FORM_MEMORY, NEXT, UOP_FORM } from './constants';
 import { arithmeticFlags, setArithmeticFlags } from './flags';
-import { bitBase, dst, finishModify, imm, modifyAt, readAt, reg, setReg, signed, source, src } from './operands';
+import { dst, effectiveAt, finishModify, imm, modifyAt, readAt, reg, setReg, signed, source, src } from './operands';
 import { FLAG_CF, FLAG_ZF, FLAGS_ARITHMETIC } from './state';
 
 export const BIT_BT: i32 = 0;
@@ -36,7 +36,7 @@ export function bitTest<T>(u: u32, operation: i32): i32 {
     return NEXT;
   }
   const unit = index >> (sizeof<T>() == 8 ? 6 : sizeof<T>() == 4 ? 5 : 4);
-  const address = bitBase(u, <u64>unit * sizeof<T>(), sizeof<T>());
+  const address = effectiveAt(u, <u64>unit * sizeof<T>(), sizeof<T>());
   const pointer = operation == BIT_BT ? readAt<T>(u, address) : modifyAt<T>(u, address);
   if (!pointer) return FAULTED;
   const value = load<T>(pointer);

@@ -280,9 +280,17 @@ export function sys_mov_to_control(uop: u32): i32 {
   return CONTINUE_AT_RIP;
 }
 
-/** DR4 and DR5 are DR6 and DR7, unless CR4.DE makes them #UD (Vol. 3B 17.2.2). 8: fault pending. */
+/**
+ * DR4 and DR5 are DR6 and DR7, unless CR4.DE makes them #UD (Vol. 3B 17.2.2). 8: fault pending. DR8 to DR15 are no
+ * encodings: #UD at any privilege.
+ */
 function debugNumber(number: u32): u32 {
-  if (number >= 8 || ((number == 4 || number == 5) && cr4() & CR4_DE)) {
+  if (number >= 8) {
+    raise(UD);
+    return 8;
+  }
+  if (notPrivileged()) return 8;
+  if ((number == 4 || number == 5) && cr4() & CR4_DE) {
     raise(UD);
     return 8;
   }
@@ -297,7 +305,6 @@ function guarded(): bool {
 }
 
 export function sys_mov_from_debug(uop: u32): i32 {
-  if (notPrivileged()) return FAULTED;
   const number = debugNumber(srcNumber(uop));
   if (number == 8 || guarded()) return FAULTED;
   writeRegister(dstRegister(uop), nativeSize(), load<u64>(DEBUG_REGISTERS + number * 8));
@@ -305,7 +312,6 @@ export function sys_mov_from_debug(uop: u32): i32 {
 }
 
 export function sys_mov_to_debug(uop: u32): i32 {
-  if (notPrivileged()) return FAULTED;
   const number = debugNumber(dstNumber(uop));
   if (number == 8 || guarded()) return FAULTED;
   let value = code64() ? load<u64>(srcRegister(uop)) : <u64>load<u32>(srcRegister(uop));

@@ -30,6 +30,8 @@ let immediates: u32 = 0;
 /** Index and scale of the SIB byte, as an instruction with a vector of indices sees them. */
 let vectorIndex: u32 = 0;
 let vectorScale: u32 = 0;
+/** The operands together are #UD: a vector of indices that no SIB byte names, or that is another operand too. */
+export let refused: bool = false;
 
 /** Takes the ModRM byte, if the opcode has one. */
 export function readModrm(present: bool, opcode: u32): void {
@@ -38,6 +40,7 @@ export function readModrm(present: bool, opcode: u32): void {
   immediates = 0;
   ripRelative = false;
   relative = false;
+  refused = false;
   if (!present) return;
   modrm = byte();
   // MOV to and from control and debug registers ignore mod.
@@ -122,6 +125,9 @@ function operand(u: u32, kind: u32, at: u32, opcode: u32): u32 {
     case OPERAND_B: store<u8>(u + (at == UOP_DST ? at : UOP_SUB), <u8>(vexRegister * 8)); return 0;
     case OPERAND_H: store<u8>(u + (at == UOP_DST ? at : UOP_SUB), <u8>(vexRegister << 4)); return 0;
     case OPERAND_T: {
+      // Destination, indices and mask are three registers (Vol. 2, VGATHERDPS).
+      const three = reg != vectorIndex && reg != vexRegister && vectorIndex != vexRegister;
+      refused = !three || addressLog == 0 || (modrm & 7) != 4;
       store<u8>(u, NO_REGISTER, UOP_INDEX);
       store<u8>(u, (load<u8>(u, UOP_SCALE) & ~3) | <u8>vectorScale, UOP_SCALE);
       store<u8>(u + at, <u8>(vectorIndex << 4));

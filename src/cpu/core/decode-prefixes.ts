@@ -23,6 +23,8 @@ export let mandatory: u32 = 0;
 export let vexLength: u32 = 0;
 export let vexWide: u32 = 0;
 export let vexRegister: u32 = 0;
+/** All bits of VEX.vvvv are ones, as an instruction without that operand wants them in any mode (2.3.5.6). */
+export let vexUnused: bool = true;
 
 /** Highest VEX map that exists. */
 const VEX_MAPS: u32 = 3;
@@ -115,6 +117,7 @@ function readVex(first: u32): u32 {
     if (vexWide) rex |= 8;
   }
   vexRegister = (~payload >> 3) & 15;
+  vexUnused = vexRegister == 0;
   if (!is64) {
     // Only eight registers, and no 64-bit operands: B, the top of vvvv and, for general registers, W say nothing.
     rex = 0;

@@ -8,8 +8,8 @@ import {
   ROW_SIZED, UOP_DISP, UOP_FORM, UOP_LENGTH, UOP_LINK_NEXT, UOP_LINK_TAKEN, UOP_OP, UOP_PLAIN, UOP_SIZE,
 } from './constants';
 import { openWindow, position, ranOut } from './decode-bytes';
-import { isMemory, modrm, operands, operandSizes, readModrm, relative, ripRelative, sizeLog } from './decode-operands';
-import { is64, lock, mandatory, map, readPrefixes, rex, vexLength, vexRegister, vexWide } from './decode-prefixes';
+import { isMemory, modrm, operands, operandSizes, readModrm, refused, relative, ripRelative, sizeLog } from './decode-operands';
+import { is64, lock, mandatory, map, readPrefixes, rex, vexLength, vexUnused, vexWide } from './decode-prefixes';
 import { hasFeature } from './features';
 import { ROW_INDEX, ROWS } from './generated/decode-tables';
 
@@ -45,6 +45,7 @@ export function decodeInstruction(u: u32, from: u32, to: u32, rip: u64): i32 {
   if (row) {
     operandSizes(row);
     operands(u, row, opcode);
+    if (refused) row = decodedRow = 0;
   }
   if (ranOut) return limit == most ? tooLong(u) : RAN_OUT;
   const length = position() - from;
@@ -79,7 +80,7 @@ function setOperation(u: u32, operation: u32): void {
 function vexFits(match: u32): bool {
   if (!(match & (1 << (MATCH_VEX_L_SHIFT + vexLength)))) return false;
   if (!(match & (1 << (MATCH_VEX_W_SHIFT + vexWide)))) return false;
-  return !(match & MATCH_VEX_NO_REGISTER) || !vexRegister;
+  return !(match & MATCH_VEX_NO_REGISTER) || vexUnused;
 }
 
 /** First row of the opcode that fits prefixes, ModRM and mode; 0: no instruction. */

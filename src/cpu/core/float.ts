@@ -4,6 +4,10 @@
 // two-product); its sign gives the precision flag and the directed rounding modes.
 
 import { CR4, MXCSR } from './constants';
+import {
+  bias, defaultNan, exponentOf, fromF64, infinity, isDenormal, isNan, isSignalling, magnitude, neighbour, normalised,
+  quietBit, scaled, signBit, smallestNormal, toNumber,
+} from './float-bits';
 import { CR4_OSXMMEXCPT, raise, UD, XM } from './state';
 
 export const OP_ADD: i32 = 0;
@@ -26,9 +30,24 @@ const FTZ: u32 = 0x8000;
 /** Exceptions of the instruction in progress, as MXCSR flags. */
 let raised: u32 = 0;
 
+/** The elements are worked on in two lanes: all of them count before an exception is decided on. */
+let inLanes: bool = false;
+
 @inline
 export function beginFloat(): void {
+  if (!inLanes) raised = 0;
+}
+/** Until {@link endLanes}, what {@link beginFloat} and {@link endFloat} enclose are parts of one instruction. */
+@inline
+export function beginLanes(): void {
   raised = 0;
+  inLanes = true;
+}
+/** As {@link endFloat} for all the lanes. */
+@inline
+export function endLanes(): bool {
+  inLanes = false;
+  return !raised || endFloat();
 }
 @inline
 export function signal(flags: u32): void {
@@ -37,6 +56,7 @@ export function signal(flags: u32): void {
 
 /** Notes the exceptions in MXCSR. False, with #XM (or #UD) pending, when one is unmasked: nothing may be written. */
 export function endFloat(): bool {
+  if (inLanes) return true;
   const masks = load<u32>(MXCSR) >> 7;
   // What is found before computing, and not masked, keeps every element from being computed (Vol. 1 11.5.3, 4.9.2).
   if (raised & (IE | DENORMAL | ZE) & ~masks) raised &= IE | DENORMAL | ZE;
@@ -53,50 +73,6 @@ export function roundingMode(): u32 {
   return (load<u32>(MXCSR) >> 13) & 3;
 }
 
-// --- Bit patterns: T is u32 for float, u64 for double ------------------------------------------------------------------
-
-@inline
-function infinity<T>(): T {
-  return sizeof<T>() == 4 ? <T>0x7f80_0000 : <T>0x7ff0_0000_0000_0000;
-}
-@inline
-function signBit<T>(): T {
-  return <T>((<T>1) << <T>(sizeof<T>() * 8 - 1));
-}
-@inline
-function quietBit<T>(): T {
-  return sizeof<T>() == 4 ? <T>0x40_0000 : <T>0x8_0000_0000_0000;
-}
-/** The NaN of an invalid operation: negative and quiet. */
-@inline
-function defaultNan<T>(): T {
-  return <T>(infinity<T>() | signBit<T>() | quietBit<T>());
-}
-@inline
-function magnitude<T>(bits: T): T {
-  return <T>(bits & ~signBit<T>());
-}
-@inline
-export function isNan<T>(bits: T): bool {
-  return magnitude<T>(bits) > infinity<T>();
-}
-@inline
-export function isSignalling<T>(bits: T): bool {
-  return isNan<T>(bits) && !(bits & quietBit<T>());
-}
-@inline
-function isDenormal<T>(bits: T): bool {
-  return magnitude<T>(bits) != 0 && (bits & infinity<T>()) == 0;
-}
-@inline
-export function toNumber<T>(bits: T): f64 {
-  return sizeof<T>() == 4 ? <f64>reinterpret<f32>(<u32>bits) : reinterpret<f64>(<u64>bits);
-}
-@inline
-function fromF64<T>(value: f64): T {
-  return sizeof<T>() == 4 ? <T>reinterpret<u32>(<f32>value) : <T>reinterpret<u64>(value);
-}
-
 /** An operand with DAZ applied, or its denormal flagged. */
 @inline
 export function operandOf<T>(bits: T): T {
@@ -110,13 +86,6 @@ export function operandOf<T>(bits: T): T {
 @inline
 export function flushed<T>(bits: T): T {
   return isDenormal<T>(bits) && load<u32>(MXCSR) & DAZ ? <T>(bits & signBit<T>()) : bits;
-}
-
-/** The next representable value in a direction. `bits` is finite or infinite, not NaN. */
-function neighbour<T>(bits: T, up: bool): T {
-  if (magnitude<T>(bits) == 0) return up ? <T>1 : <T>(signBit<T>() | <T>1);
-  const negative = (bits & signBit<T>()) != 0;
-  return up != negative ? <T>(bits + 1) : <T>(bits - 1);
 }
 
 // --- Exact errors ------------------------------------------------------------------------------------------------------
@@ -216,14 +185,76 @@ export function floatOperation<T>(operation: i32, first: T, second: T): T {
     raised = before | ZE;
     return bits;
   }
-  if (magnitude<T>(bits) == infinity<T>()) return overflowed<T>(bits);
+  if (magnitude<T>(bits) == infinity<T>()) {
+    if (!(load<u32>(MXCSR) & (OE << 7))) return trapped<T>(operation, a, b, OE);
+    return overflowed<T>(bits);
+  }
   const error = errorSign<T>(operation, x, y, exact);
   // An exact zero sum of opposite signs is -0 when rounding down.
   if (error == 0 && exact == 0 && operation <= OP_SUB && roundingMode() == 1) {
     const negativeSecond = ((b & signBit<T>()) != 0) != (operation == OP_SUB);
     if (((a & signBit<T>()) != 0) != negativeSecond) bits = signBit<T>();
   }
+  if (magnitude<T>(bits) <= smallestNormal<T>() && operation >= OP_MUL) return nearZero<T>(operation, a, b, bits, error);
   return settle<T>(bits, error);
+}
+
+// --- Beyond the range of exponents -----------------------------------------------------------------------------------------
+
+/** Set by {@link unbounded}: the exponent of the rounded result, and whether it was rounded. */
+let unboundedExponent: i32 = 0;
+let unboundedInexact: bool = false;
+
+/** A product, quotient, sum or difference as if the format had all exponents (Vol. 1 4.9.1.5): what over- and underflow are judged by. */
+function unbounded<T>(operation: i32, a: T, b: T): void {
+  let x = normalised<T>(a);
+  let y = normalised<T>(b);
+  let exponent = exponentOf<T>(a);
+  const other = exponentOf<T>(b);
+  if (operation == OP_MUL) exponent += other;
+  else if (operation == OP_DIV) exponent -= other;
+  else {
+    // Sums come here when they overflow only: then the exponents are nearly the same, or the smaller one is lost.
+    const most = max<i32>(exponent, other);
+    x = scaled<T>(x, exponent - most);
+    y = scaled<T>(y, other - most);
+    exponent = most;
+  }
+  const kept = raised;
+  const first = toNumber<T>(x);
+  const second = toNumber<T>(y);
+  const nearest = fromF64<T>(
+    sizeof<T>() == 4
+      ? operation == OP_ADD ? <f64>(<f32>first + <f32>second)
+        : operation == OP_SUB ? <f64>(<f32>first - <f32>second)
+        : operation == OP_MUL ? <f64>(<f32>first * <f32>second) : <f64>(<f32>first / <f32>second)
+      : operation == OP_ADD ? first + second
+        : operation == OP_SUB ? first - second : operation == OP_MUL ? first * second : first / second,
+  );
+  const error = errorSign<T>(operation, first, second, toNumber<T>(nearest));
+  unboundedExponent = exponent + exponentOf<T>(settle<T>(nearest, error));
+  unboundedInexact = error != 0;
+  raised = kept;
+}
+
+/** Over- or underflow that is not masked: nothing is stored, and the flags are those of the unbounded result. */
+function trapped<T>(operation: i32, a: T, b: T, flag: u32): T {
+  unbounded<T>(operation, a, b);
+  raised |= unboundedInexact ? flag | PE : flag;
+  return 0;
+}
+
+/** A product or quotient that is rounded to the smallest normal number or less: tiny is what rounds to less without bounds. */
+function nearZero<T>(operation: i32, a: T, b: T, bits: T, error: f64): T {
+  if (magnitude<T>(bits) == 0 && error == 0) return bits;
+  unbounded<T>(operation, a, b);
+  if (unboundedExponent >= 1 - bias<T>()) return settle<T>(bits, error);
+  if (load<u32>(MXCSR) & (UE << 7)) {
+    const rounded = settle<T>(bits, error);
+    return magnitude<T>(rounded) == smallestNormal<T>() ? tiny<T>(rounded, error) : rounded;
+  }
+  raised |= unboundedInexact ? UE | PE : UE;
+  return 0;
 }
 
 /** Rounds in the direction of MXCSR.RC, given nearest and the sign of the error; flags PE and UE; flushes with FTZ. */
@@ -289,12 +320,6 @@ export function floatCompare<T>(predicate: u32, first: T, second: T): bool {
   return holds != negate;
 }
 
-/** A NaN made quiet. */
-@inline
-export function quieted<T>(bits: T): T {
-  return <T>(bits | quietBit<T>());
-}
-
 /** Rounds to an integral value by MXCSR.RC, or towards zero. */
 export function roundToInteger(value: f64, truncate: bool): f64 {
   return roundBy(value, truncate ? 3 : roundingMode());
@@ -326,8 +351,35 @@ export function narrow(bits: u64): u32 {
   const value = reinterpret<f64>(operandOf<u64>(bits));
   const r = <f32>value;
   const result = reinterpret<u32>(r);
-  if ((result & 0x7fff_ffff) == 0x7f80_0000) {
-    return magnitude<u64>(bits) == infinity<u64>() ? result : overflowed<u32>(result);
+  const size = result & 0x7fff_ffff;
+  if (size == 0x7f80_0000) {
+    if (magnitude<u64>(bits) == infinity<u64>()) return result;
+    return load<u32>(MXCSR) & (OE << 7) ? overflowed<u32>(result) : narrowTrapped(bits, OE);
   }
-  return settle<u32>(result, value - <f64>r);
+  const error = value - <f64>r;
+  if (size > smallestNormal<u32>() || value == 0) return settle<u32>(result, error);
+  return narrowNearZero(bits, result, error);
+}
+
+/** The significand of a double as a float that has all exponents: sets what {@link unbounded} sets. */
+function narrowUnbounded(bits: u64): void {
+  const kept = raised;
+  const value = reinterpret<f64>(normalised<u64>(bits));
+  const nearest = <f32>value;
+  const error = value - <f64>nearest;
+  unboundedExponent = exponentOf<u64>(bits) + exponentOf<u32>(settle<u32>(reinterpret<u32>(nearest), error));
+  unboundedInexact = error != 0;
+  raised = kept;
+}
+function narrowTrapped(bits: u64, flag: u32): u32 {
+  narrowUnbounded(bits);
+  raised |= unboundedInexact ? flag | PE : flag;
+  return 0;
+}
+function narrowNearZero(bits: u64, result: u32, error: f64): u32 {
+  narrowUnbounded(bits);
+  if (unboundedExponent >= 1 - bias<u32>()) return settle<u32>(result, error);
+  if (!(load<u32>(MXCSR) & (UE << 7))) return narrowTrapped(bits, UE);
+  const rounded = settle<u32>(result, error);
+  return (rounded & 0x7fff_ffff) == smallestNormal<u32>() ? tiny<u32>(rounded, error) : rounded;
 }

@@ -1,8 +1,7 @@
 // Stores of chosen bytes: what is not chosen is neither written nor faults.
 
 import { FAULTED, NEXT, RDI, UOP_SEGMENT } from './constants';
-import { storePointer } from './mmu';
-import { addressMask, linear, writeBlock } from './operands';
+import { addressMask, linear, storable, withWriteRight, writeBlock } from './operands';
 import { xmmDst, xmmSrc } from './sse-operands';
 import { faultPending, setCurrentUop } from './state';
 
@@ -10,13 +9,14 @@ import { faultPending, setCurrentUop } from './state';
  * Stores those of up to 32 bytes at `from` whose bit in `mask` is set. False: fault pending, nothing was stored. The
  * addresses of the first and the last chosen byte are on the only pages that matter.
  */
-export function storeMasked(u: u32, address: u64, from: u32, mask: u32): bool {
+export function storeMasked(u: u32, given: u64, from: u32, mask: u32): bool {
   if (!mask) return true;
   setCurrentUop(u);
   const first = ctz<u32>(mask);
   const last = 31 - clz<u32>(mask);
-  if (!storePointer(address + first, 1) && faultPending()) return false;
-  if (!storePointer(address + last, 1) && faultPending()) return false;
+  const address = withWriteRight(given + first) - first;
+  if (faultPending()) return false;
+  if (!storable(u, address + first, last - first + 1)) return false;
   let rest = mask;
   while (rest) {
     const start = ctz<u32>(rest);

@@ -71,10 +71,14 @@ export function emms(u: u32): i32 {
   return NEXT;
 }
 
-/** MASKMOVQ: the bytes whose mask byte has bit 7 set, to DS:rDI. All of them are checked before one is written. */
+/**
+ * MASKMOVQ: the bytes whose mask byte has bit 7 set, to DS:rDI. All of them are checked before one is written. Processors
+ * have gone over to MMX by then, whatever the check says.
+ */
 export function maskmovq(u: u32): i32 {
   const code = beginX87(u);
   if (code != NEXT) return code;
+  enterMmx();
   const mask = load<u64>(mmxSrc(u)) & 0x8080_8080_8080_8080;
   if (mask) {
     const address = linear(load<u8>(u, UOP_SEGMENT), load<u64>(RDI) & addressMask(u), 8);
@@ -85,7 +89,6 @@ export function maskmovq(u: u32): i32 {
       if ((mask >> (i * 8 + 7)) & 1 && !writeAt<u8>(u, address + i, load<u8>(mmxDst(u) + i))) return FAULTED;
     }
   }
-  enterMmx();
   return NEXT;
 }
 
@@ -147,8 +150,8 @@ export function cvtpi2ps(u: u32): i32 {
   beginFloat();
   const low = floatOf(<i64>load<i32>(from));
   const high = floatOf(<i64>load<i32>(from, 4));
-  if (!endFloat()) return FAULTED;
   if (!memory) enterMmx();
+  if (!endFloat()) return FAULTED;
   store<u64>(xmmDst(u), <u64>low | (<u64>high << 32));
   return NEXT;
 }
@@ -171,6 +174,7 @@ export function mmx_from_floats(u: u32, truncate: bool): i32 {
   beginFloat();
   store<u32>(RESULT, integer32<u32>(load<u32>(from), truncate));
   store<u32>(RESULT, integer32<u32>(load<u32>(from, 4), truncate), 4);
+  enterMmx();
   return endFloat() ? setMmx64(mmxDst(u), load<u64>(RESULT)) : FAULTED;
 }
 export function mmx_from_doubles(u: u32, truncate: bool): i32 {
@@ -181,5 +185,6 @@ export function mmx_from_doubles(u: u32, truncate: bool): i32 {
   beginFloat();
   store<u32>(RESULT, integer32<u64>(load<u64>(from), truncate));
   store<u32>(RESULT, integer32<u64>(load<u64>(from, 8), truncate), 4);
+  enterMmx();
   return endFloat() ? setMmx64(mmxDst(u), load<u64>(RESULT)) : FAULTED;
 }

@@ -88,6 +88,12 @@ export function effective(u: u32, size: u32 = 1): u64 {
   );
 }
 
+/** Linear address of `size` bytes that begin `bytes` beyond the memory operand, within its address size. */
+export function effectiveAt(u: u32, bytes: u64, size: u32): u64 {
+  if (!(load<u8>(u, UOP_SCALE) & EA_COMPLEX)) return effective(u) + bytes;
+  return linear(load<u8>(u, UOP_SEGMENT), (offsetOf(u) + bytes) & addressMask(u), size);
+}
+
 /** The offset part of an address: base + index * scale + displacement, cut to the address size. */
 export function offsetOf(u: u32): u64 {
   const scale = <u64>(load<u8>(u, UOP_SCALE) & 3);
@@ -192,11 +198,17 @@ function readSlow(u: u32, given: u64, size: u32): u32 {
   return pointer;
 }
 
-/** A non-canonical stack address is #SS(0), not #GP(0) (Vol. 3A 6.15). */
-function stackFault(u: u32, address: u64, size: u32): void {
+/** A non-canonical stack address is #SS(0), not #GP(0) (Vol. 3A 6.15). Call it when an access has faulted. */
+export function stackFault(u: u32, address: u64, size: u32): void {
   if (!(load<u8>(u, UOP_SCALE) & EA_STACK)) return;
   const last = address + size - 1;
   if (<i64>address >> 47 != <i64>address >> 63 || <i64>last >> 47 != <i64>last >> 63) raise(SS, 0, true);
+}
+
+/** A non-canonical operand: #GP(0), or #SS(0) on the stack. */
+export function refuseAddress(u: u32, address: u64, size: u32): void {
+  raise(GP, 0, true);
+  stackFault(u, address, size);
 }
 
 function writeSlow(u: u32, given: u64, size: u32, value: u64): bool {
@@ -317,12 +329,6 @@ export function finishPair<T>(u: u32, pointer: u32, address: u64, low: T, high: 
   if (pointer == SCRATCH_RMW) storeBytes(address, sizeof<T>() * 2, SCRATCH_RMW);
   else noteStoreRange(pointer, sizeof<T>() * 2);
   afterSlow(u);
-}
-
-/** Address of the unit that a bit offset selects: `bytes` beyond the memory operand, within its address size. */
-export function bitBase(u: u32, bytes: u64, size: u32): u64 {
-  if (!(load<u8>(u, UOP_SCALE) & EA_COMPLEX)) return effective(u) + bytes;
-  return linear(load<u8>(u, UOP_SEGMENT), (offsetOf(u) + bytes) & addressMask(u), size);
 }
 
 // --- 16-byte vectors -------------------------------------------------------------------------------------------------

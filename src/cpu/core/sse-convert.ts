@@ -2,7 +2,8 @@
 // indefinite" 0x80000000... and the invalid flag.
 
 import { FAULTED, FORM_SIZE, NEXT, UOP_FORM } from './constants';
-import { beginFloat, endFloat, flushed, IE, isNan, narrow, PE, roundToInteger, settle, signal, toNumber, widen } from './float';
+import { beginFloat, endFloat, flushed, IE, narrow, PE, roundToInteger, settle, signal, widen } from './float';
+import { isNan, toNumber } from './float-bits';
 import { dst, setReg, source, src } from './operands';
 import { source128, sourceScalar, xmmDst } from './sse-operands';
 

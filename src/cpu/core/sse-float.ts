@@ -3,9 +3,10 @@
 import { FAULTED, NEXT, UOP_IMM } from './constants';
 import { setArithmeticFlags } from './flags';
 import {
-  beginFloat, endFloat, floatCompare, floatOperation, IE, isNan, isSignalling, OP_ADD, OP_DIV, OP_MAX, OP_MIN, OP_MUL,
-  OP_SQRT, OP_SUB, operandOf, signal, toNumber,
+  beginFloat, endFloat, floatCompare, floatOperation, IE, OP_ADD, OP_DIV, OP_MAX, OP_MIN, OP_MUL, OP_SQRT, OP_SUB,
+  operandOf, signal,
 } from './float';
+import { isNan, isSignalling, toNumber } from './float-bits';
 import { source128, sourceScalar, xmmDst } from './sse-operands';
 import { FLAG_CF, FLAG_PF, FLAG_ZF } from './state';
 

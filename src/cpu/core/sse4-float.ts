@@ -2,8 +2,9 @@
 
 import { FAULTED, NEXT, UOP_IMM } from './constants';
 import {
-  beginFloat, endFloat, floatOperation, flushed, IE, isNan, isSignalling, OP_ADD, OP_MUL, PE, quieted, roundBy, roundingMode, signal, toNumber,
+  beginFloat, endFloat, floatOperation, flushed, IE, OP_ADD, OP_MUL, PE, roundBy, roundingMode, signal,
 } from './float';
+import { isNan, isSignalling, quieted, toNumber } from './float-bits';
 import { setDst, source128, sourceScalar, xmmDst } from './sse-operands';
 
 const RESULT: u32 = <u32>memory.data(16, 16);

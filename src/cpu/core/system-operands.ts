@@ -5,7 +5,7 @@ import {
   FORM_MEMORY, FORM_SIZE, GPR, MODE_CODE_64, SCRATCH_RMW, UOP_DST, UOP_FORM, UOP_LENGTH, UOP_SRC,
 } from './generated/layout';
 import { readPointer, storeBytes } from './mmu';
-import { effective, withReadRight, withWriteRight } from './operands';
+import { effective, stackFault, withReadRight, withWriteRight } from './operands';
 import { ripOf } from './run-state';
 import { UD, code64, cpl, faultPending, mode, raise, raiseGeneralProtection, setCurrentUop } from './state';
 
@@ -27,13 +27,19 @@ export function effectiveAddress(uop: u32, size: u32): u64 {
 /** Pointer to `size` (up to 64) bytes of the memory operand, `skip` bytes into it. 0: fault pending. */
 export function readMemory(uop: u32, size: u32, skip: u32 = 0): u32 {
   const address = withReadRight(effectiveAddress(uop, size + skip));
-  return faultPending() ? 0 : readPointer(address + skip, size);
+  if (faultPending()) return 0;
+  const pointer = readPointer(address + skip, size);
+  if (!pointer) stackFault(uop, address + skip, size);
+  return pointer;
 }
 
 /** Stores `size` bytes that stand at `from`. False: fault pending. */
 export function writeMemory(uop: u32, size: u32, from: u32): bool {
   const address = withWriteRight(effectiveAddress(uop, size));
-  return !faultPending() && storeBytes(address, size, from);
+  if (faultPending()) return false;
+  if (storeBytes(address, size, from)) return true;
+  stackFault(uop, address, size);
+  return false;
 }
 
 // --- Registers and rights --------------------------------------------------------------------------------------------

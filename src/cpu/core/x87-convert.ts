@@ -1,6 +1,6 @@
 // Memory formats of the x87 (Intel SDM Vol. 1 8.2): loads are exact; stores round, and may signal.
 
-import { effective, readAt, readBlock, writeAt, writeBlock } from './operands';
+import { effective, readAt, readBlock, storable, writeAt, writeBlock } from './operands';
 import {
   BIAS, EXPONENT_MAX, kindOfNumber, KIND_INFINITY, KIND_QUIET, KIND_SIGNALLING, KIND_UNSUPPORTED, KIND_ZERO,
   overflowsToInfinity, restOf, roundCarries, roundsAway, shiftedHi, shiftedLo, shiftRightSticky, unpack, unpackedExponent,
@@ -235,6 +235,17 @@ function toDecimal(head: u32, sig: u64): void {
 
 // --- Stores ------------------------------------------------------------------------------------------------------------
 
+function bytesOf(format: u32): u32 {
+  switch (format) {
+    case REAL_SINGLE:
+    case WHOLE_DWORD: return 4;
+    case REAL_DOUBLE:
+    case WHOLE_QWORD: return 8;
+    case WHOLE_WORD: return 2;
+  }
+  return 10;
+}
+
 /**
  * Rounds ST(0) to the format and stores it, unless an unmasked exception forbids that. False: fault pending, nothing
  * changed. An empty register gives the indefinite.
@@ -264,7 +275,8 @@ export function storeReal(u: u32, format: u32, truncate: bool): bool {
     clearRaised();
     stackUnderflow();
   }
-  if (!mayStore()) return true;
+  // A fault of the access comes first: the exception is for a later instruction.
+  if (!mayStore()) return storable(u, effective(u, bytesOf(format)), bytesOf(format));
   switch (format) {
     case REAL_SINGLE:
     case WHOLE_DWORD: return writeAt<u32>(u, effective(u, 4), <u32>bits);

@@ -209,14 +209,14 @@ const NEW: readonly Row[] = [
   avx2('vex.lig.66.0f38.w1 8c /r mem', 'VPMASKMOVQ', 'Vx,Hx,Wx', 'vmaskmov64_load'),
   avx2('vex.lig.66.0f38.w0 8e /r mem', 'VPMASKMOVD', 'Wx,Hx,Vx', 'vmaskmov32_store'),
   avx2('vex.lig.66.0f38.w1 8e /r mem', 'VPMASKMOVQ', 'Wx,Hx,Vx', 'vmaskmov64_store'),
-  avx2('vex.lig.66.0f38.w0 90 /r rm4 mem', 'VPGATHERDD', 'Vx,Tx,Hx', 'vgatherdd'),
-  avx2('vex.lig.66.0f38.w1 90 /r rm4 mem', 'VPGATHERDQ', 'Vx,Tx,Hx', 'vgatherdq'),
-  avx2('vex.lig.66.0f38.w0 91 /r rm4 mem', 'VPGATHERQD', 'Vx,Tx,Hx', 'vgatherqd'),
-  avx2('vex.lig.66.0f38.w1 91 /r rm4 mem', 'VPGATHERQQ', 'Vx,Tx,Hx', 'vgatherqq'),
-  avx2('vex.lig.66.0f38.w0 92 /r rm4 mem', 'VGATHERDPS', 'Vx,Tx,Hx', 'vgatherdd'),
-  avx2('vex.lig.66.0f38.w1 92 /r rm4 mem', 'VGATHERDPD', 'Vx,Tx,Hx', 'vgatherdq'),
-  avx2('vex.lig.66.0f38.w0 93 /r rm4 mem', 'VGATHERQPS', 'Vx,Tx,Hx', 'vgatherqd'),
-  avx2('vex.lig.66.0f38.w1 93 /r rm4 mem', 'VGATHERQPD', 'Vx,Tx,Hx', 'vgatherqq'),
+  avx2('vex.lig.66.0f38.w0 90 /r mem', 'VPGATHERDD', 'Vx,Tx,Hx', 'vgatherdd'),
+  avx2('vex.lig.66.0f38.w1 90 /r mem', 'VPGATHERDQ', 'Vx,Tx,Hx', 'vgatherdq'),
+  avx2('vex.lig.66.0f38.w0 91 /r mem', 'VPGATHERQD', 'Vx,Tx,Hx', 'vgatherqd'),
+  avx2('vex.lig.66.0f38.w1 91 /r mem', 'VPGATHERQQ', 'Vx,Tx,Hx', 'vgatherqq'),
+  avx2('vex.lig.66.0f38.w0 92 /r mem', 'VGATHERDPS', 'Vx,Tx,Hx', 'vgatherdd'),
+  avx2('vex.lig.66.0f38.w1 92 /r mem', 'VGATHERDPD', 'Vx,Tx,Hx', 'vgatherdq'),
+  avx2('vex.lig.66.0f38.w0 93 /r mem', 'VGATHERQPS', 'Vx,Tx,Hx', 'vgatherqd'),
+  avx2('vex.lig.66.0f38.w1 93 /r mem', 'VGATHERQPD', 'Vx,Tx,Hx', 'vgatherqq'),
 ];
 
 export const AVX_ROWS: readonly Row[] = [...FLOATS, ...INTEGERS, ...MOVES, ...NEW];

@@ -59,8 +59,11 @@ const NAMES: Readonly<Record<string, string>> = {
   SYSRET: 'SYSRETQ',
   VMOVHPS: 'VMOVLHPS',
   VMOVLPS: 'VMOVHLPS',
+  VMOVD: 'VMOVQ',
   VPCMPESTRI: 'VPCMPESTRI64',
   VPCMPESTRM: 'VPCMPESTRM64',
+  VPEXTRD: 'VPEXTRQ',
+  VPINSRD: 'VPINSRQ',
   XLAT: 'XLATB',
   XRSTOR: 'XRSTOR64',
   XSAVE: 'XSAVE64',
@@ -162,21 +165,5 @@ export const DIFFERENCES: readonly Difference[] = [
     name: 'VMGEXIT',
     reason: 'VMMCALL with a prefix that counts on AMD’s encrypting processors only; both are #UD',
     explains: ({ row, judged }) => row?.mnemonic === 'VMMCALL' && judged.mnemonic === 'VMGEXIT',
-  },
-  {
-    name: 'row to be written',
-    reason: 'a row that only keeps the place of instructions which end the run with their name',
-    explains: ({ row }) => row?.handler === 'unimplemented',
-  },
-  {
-    name: 'OPEN: MMX forms of SSSE3',
-    reason: 'rows that are still to be written',
-    explains: ({ row, judged }) => row === undefined && judged.features.includes('SSSE3') && /\bmm\d/.test(judged.text),
-  },
-  {
-    name: 'OPEN: VEX.vvvv 0111 outside 64-bit mode',
-    reason:
-      'its highest bit says nothing there; whether an instruction without that operand is then invalid is not settled',
-    explains: ({ row, codeSize, judged }) => row?.vex !== undefined && codeSize !== 64 && !judged.valid,
   },
 ];
