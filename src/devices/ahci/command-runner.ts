@@ -22,6 +22,7 @@ import {
   PACKET_OFFSET,
   pioSetupFis,
   RECEIVED,
+  registerFis,
   setDeviceBitsFis,
 } from './frames.ts';
 import type { AhciPersonality } from './personality.ts';
@@ -92,21 +93,27 @@ export class CommandRunner {
   #command(device: AtaDevice, command: AtaCommand, header: CommandHeader, slot: number): void {
     const port = this.#port;
     const { taskFile } = device;
-    const isQueued = command.command === READ_FPDMA_QUEUED || command.command === WRITE_FPDMA_QUEUED;
+    const isQueued =
+      device.queueDepth > 0 && (command.command === READ_FPDMA_QUEUED || command.command === WRITE_FPDMA_QUEUED);
     if (device.packet && command.command === PACKET && !this.#packetSetup(command)) return;
+    const before = { ...taskFile };
     const transfer = device.execute(command);
     const cursor = new PrdCursor(port.dma, header);
+    if (isQueued) restoreAddress(taskFile, before);
+    if (isQueued && !this.#takeQueued(taskFile, slot)) return;
     let ending: Ending = (taskFile.status & STATUS.error) === 0 ? 'done' : 'device-error';
     if (transfer !== undefined) {
       ending = transfer.protocol === 'pio' ? this.#pio(transfer, cursor, taskFile) : this.#dma(transfer, cursor);
       if (ending === 'done' && !transfer.finish()) ending = 'device-error';
     }
     if (ending === 'stopped') return;
-    if (transfer !== undefined && !writeByteCount(port.dma, header, cursor.moved)) {
+    // Software does not rely on the byte count of a queued command (§5.4.2).
+    if (transfer !== undefined && !isQueued && !writeByteCount(port.dma, header, cursor.moved)) {
       port.fail(PXIS.mask('HBFS'));
       return;
     }
-    if (isQueued) this.#endQueued(taskFile, command, slot, ending);
+    if (isQueued) restoreAddress(taskFile, before);
+    if (isQueued) this.#endQueued(taskFile, command, ending);
     else this.#end(taskFile, slot, ending, transfer);
   }
 
@@ -120,12 +127,17 @@ export class CommandRunner {
     if (ending === 'device-error') port.fail(0);
   }
 
-  /** A queued command leaves PxCI when the device takes it, and PxSACT when it ends. */
-  #endQueued(taskFile: TaskFile, command: AtaCommand, slot: number, ending: Ending): void {
+  /** A queued command leaves PxCI when the device takes it: a Register FIS that does not interrupt says so. */
+  #takeQueued(taskFile: TaskFile, slot: number): boolean {
+    this.#port.complete(slot);
+    return this.#port.receive(RECEIVED.register, registerFis(taskFile, false), taskFile);
+  }
+
+  /** It leaves PxSACT when it ends. */
+  #endQueued(taskFile: TaskFile, command: AtaCommand, ending: Ending): void {
     const port = this.#port;
     const tag = (command.count >>> 3) & 31;
     const finished = ending === 'done' ? 1 << tag : 0;
-    port.complete(slot);
     if (!port.receive(RECEIVED.setDeviceBits, setDeviceBitsFis(taskFile, finished), taskFile)) return;
     port.setDeviceBits(taskFile, finished);
     port.raise(PXIS.mask('SDBS') | (ending === 'done' ? 0 : PXIS.mask('TFES')));
@@ -192,4 +204,9 @@ export class CommandRunner {
     this.#port.fail(PXIS.mask(moved === 'table-ended' ? 'OFS' : 'HBFS'));
     return 'stopped';
   }
+}
+
+/** Queued commands leave the address and count registers as they were. */
+function restoreAddress(taskFile: TaskFile, { device, lba, count }: TaskFile): void {
+  Object.assign(taskFile, { device, lba, count });
 }

@@ -38,10 +38,10 @@ export function decodeCommand(table: Uint8Array): AtaCommand {
   };
 }
 
-export function registerFis(taskFile: TaskFile): Uint8Array {
+export function registerFis(taskFile: TaskFile, interrupt: boolean): Uint8Array {
   const fis = new Uint8Array(20);
   fis[0] = FIS_DEVICE_TO_HOST;
-  fis[1] = INTERRUPT;
+  fis[1] = interrupt ? INTERRUPT : 0;
   fillTaskFile(fis, taskFile, taskFile.status);
   return fis;
 }

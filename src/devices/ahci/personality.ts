@@ -13,6 +13,8 @@ export interface AhciPersonality {
   readonly currentSlot: boolean;
   /** Status in the Register FIS after a reset (ATA8-ACS §11: 50h for a disk, 00h for a PACKET device). */
   readonly resetStatus: { readonly disk: number; readonly packet: number };
+  /** The Device register there: bits 7 and 5 are obsolete, and QEMU sets them. */
+  readonly resetDevice: number;
 }
 
 export const AHCI_SPEC: AhciPersonality = {
@@ -22,6 +24,7 @@ export const AHCI_SPEC: AhciPersonality = {
   overflow: true,
   currentSlot: true,
   resetStatus: { disk: 0x50, packet: 0x00 },
+  resetDevice: 0x00,
 };
 
 export const AHCI_QEMU: AhciPersonality = {
@@ -31,4 +34,5 @@ export const AHCI_QEMU: AhciPersonality = {
   overflow: false,
   currentSlot: false,
   resetStatus: { disk: 0x30, packet: 0x70 },
+  resetDevice: 0xa0,
 };

@@ -203,13 +203,14 @@ export class AhciPort {
     if (device === undefined) return;
     device.reset();
     device.taskFile.status = device.packet ? personality.resetStatus.packet : personality.resetStatus.disk;
+    device.taskFile.device = personality.resetDevice;
     this.#signaturePending = true;
     this.#sendSignature();
   }
 
   /** The device's Register FIS arrives: memory, PxTFD, interrupts. */
   receiveRegisters(taskFile: TaskFile): boolean {
-    const taken = this.receive(RECEIVED.register, registerFis(taskFile), taskFile);
+    const taken = this.receive(RECEIVED.register, registerFis(taskFile, true), taskFile);
     if (taken) this.raise(PXIS.mask('DHRS') | ((taskFile.status & STATUS_ERROR) !== 0 ? PXIS.mask('TFES') : 0));
     return taken;
   }

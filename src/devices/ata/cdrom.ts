@@ -20,7 +20,7 @@ import { type DiskIdentity, identifyPacketDevice, resetModes } from './identify.
 import { PACKET_COMMANDS, type PacketData } from './packet-commands.ts';
 import { NO_SENSE, SENSE, type Sense } from './sense.ts';
 
-/** LBA Mid and High of a PACKET device's signature. */
+/** LBA High, Mid and Low of a PACKET device's signature. */
 const PACKET_SIGNATURE = 0xeb_1401;
 const FEATURE_DMA = 1;
 const FEATURE_OVERLAP = 2;
@@ -69,7 +69,7 @@ export class CdRom implements AtaDevice, CdDrive {
   }
 
   sign(status: number): void {
-    Object.assign(this.taskFile, { status, error: 1, device: 0, lba: PACKET_SIGNATURE * 0x100 + 1, count: 1 });
+    Object.assign(this.taskFile, { status, error: 1, device: 0, lba: PACKET_SIGNATURE, count: 1 });
   }
 
   execute(command: AtaCommand): AtaTransfer | undefined {
@@ -153,6 +153,7 @@ export class CdRom implements AtaDevice, CdDrive {
   }
 
   #dataIn(command: AtaCommand, data: PacketData): AtaTransfer {
+    const { taskFile } = this;
     const dma = (command.features & FEATURE_DMA) !== 0;
     const limit = Math.floor(command.lba / 0x100) & 0xffff;
     const evenLimit = limit === 0xffff || limit === 0 ? BLOCK_MAX : Math.max(2, limit & ~1);
@@ -163,7 +164,11 @@ export class CdRom implements AtaDevice, CdDrive {
       blockBytes: Math.min(data.bytes, data.block === undefined ? evenLimit : wholeBlocks(evenLimit, data.block)),
       move: (offset, piece) => {
         const sense = data.read(offset, piece);
-        if (sense === undefined) return true;
+        if (sense === undefined) {
+          // By PIO, LBA Mid and High tell how long the block is.
+          if (!dma) taskFile.lba = (taskFile.lba & 0xff) | (piece.length << 8);
+          return true;
+        }
         this.#fail(sense);
         return false;
       },

@@ -2,10 +2,8 @@
 import type { CdDrive } from './cd-drive.ts';
 import { SENSE, type Sense } from './sense.ts';
 
-/** Medium type: a 120 mm data disc, no disc, door open. */
-const MEDIUM_DATA = 0x01;
-const MEDIUM_NONE = 0x70;
-const MEDIUM_DOOR_OPEN = 0x71;
+/** Medium Type is obsolete in MMC-5; QEMU leaves this in it. */
+const MEDIUM_TYPE = 0x70;
 /** Page Control: current values, changeable, default, saved. */
 const CONTROL_CURRENT = 0;
 const CONTROL_SAVED = 3;
@@ -15,10 +13,9 @@ export function modePage(selector: number, drive: CdDrive): { readonly bytes: Ui
   const control = selector >> 6;
   if (control === CONTROL_SAVED) return SENSE.savingNotSupported;
   if (control !== CONTROL_CURRENT) return SENSE.invalidField;
-  const medium = drive.trayOpen ? MEDIUM_DOOR_OPEN : drive.medium === undefined ? MEDIUM_NONE : MEDIUM_DATA;
   const page = pageBytes(selector & 0x3f, drive);
   if (page === undefined) return SENSE.invalidField;
-  return { bytes: Uint8Array.of(0, page.length + 6, medium, 0, 0, 0, 0, 0, ...page) };
+  return { bytes: Uint8Array.of(0, page.length + 6, MEDIUM_TYPE, 0, 0, 0, 0, 0, ...page) };
 }
 
 function pageBytes(code: number, drive: CdDrive): readonly number[] | undefined {
@@ -30,27 +27,9 @@ function pageBytes(code: number, drive: CdDrive): readonly number[] | undefined 
     case 0x2a: {
       // Capabilities: reads DVD-ROM; mode 2, multi-session; loads by tray, locks and ejects; 704 KB/s (4x), 512 KiB.
       const lock = drive.trayLocked ? 2 : 0;
-      const speed = [0x02, 0xc2];
-      return [
-        0x2a,
-        0x12,
-        0x3b,
-        0x00,
-        0x70,
-        0x60,
-        0x29 | lock,
-        0x00,
-        ...speed,
-        0x00,
-        0x02,
-        0x02,
-        0x00,
-        ...speed,
-        0,
-        0,
-        0,
-        0,
-      ];
+      const speed = [0x02, 0xc0];
+      const body = [0x3b, 0x00, 0x71, 0x60, 0x29 | lock, 0x00, ...speed, 0x00, 0x02, 0x02, 0x00, ...speed];
+      return [0x2a, 0x14, ...body, 0, 0, 0, 0, 0, 0];
     }
     default:
       return undefined;

@@ -150,7 +150,7 @@ function getEventStatus(drive: CdDrive, packet: Uint8Array): PacketData | Sense 
   if ((packet[1]! & 1) === 0) return SENSE.invalidField;
   const wantsMedia = (packet[4]! & 0x10) !== 0;
   const state = (drive.trayOpen ? 1 : 0) | (drive.medium === undefined ? 0 : 2);
-  const bytes = wantsMedia ? Uint8Array.of(0, 6, 4, 0x10, 0, state, 0, 0) : Uint8Array.of(0, 2, 0x80, 0x10);
+  const bytes = wantsMedia ? Uint8Array.of(0, 4, 4, 0x10, 0, state, 0, 0) : Uint8Array.of(0, 0, 0x80, 0x10);
   return answer(bytes, word(packet, 7));
 }
 

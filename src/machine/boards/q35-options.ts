@@ -29,6 +29,34 @@ export type DeviceOption =
       readonly driveId?: string;
       readonly removable?: boolean;
     }
+  /** A further AHCI adapter of six ports, `ID.0` to `ID.5`. The chipset's own are `ide.0` to `ide.5`. */
+  | { readonly kind: 'ahci'; readonly id?: string; readonly slot?: number }
+  | {
+      readonly kind: 'ide-hd' | 'ide-cd';
+      readonly id?: string;
+      /** The id of a drive; a CD-ROM drive without one is empty. */
+      readonly drive?: string;
+      /** `ide.2`. Default: the first free port. */
+      readonly bus?: string;
+      readonly unit?: number;
+      readonly serial?: string;
+    }
+  | {
+      readonly kind: 'virtio-blk-pci';
+      readonly id?: string;
+      readonly slot?: number;
+      readonly drive: string;
+      readonly serial?: string;
+      /** Request queues. Default: one for each processor. */
+      readonly queues?: number;
+    }
+  | {
+      readonly kind: 'virtio-rng-pci';
+      readonly id?: string;
+      readonly slot?: number;
+      /** 32 bits; the same seed gives the same bytes. */
+      readonly seed?: number;
+    }
   | { readonly kind: 'isa-debug-exit'; readonly port: number; readonly size: number }
   | {
       /** A debug console of its own beside {@link Q35Options.debugOutput}; SeaBIOS and OVMF write to port 0x402. */
@@ -36,6 +64,19 @@ export type DeviceOption =
       readonly port: number;
       readonly output: (byte: number) => void;
     };
+
+/** A disk or disc image (`-drive`, `-hda`, `-cdrom`). */
+export interface DriveOption {
+  /** Unique among the drives. */
+  readonly id: string;
+  readonly image: BlockDevice;
+  /** `none`: a device names it by `drive=`. `ide`: on a port of the chipset. `virtio`: as a `virtio-blk-pci`. */
+  readonly interface: 'ide' | 'virtio' | 'none';
+  readonly media: 'disk' | 'cdrom';
+  /** `ide`: the port, 0-5. Default: the first free one. */
+  readonly index?: number;
+  readonly serial?: string;
+}
 
 /** What stands in the ROM below 4 GiB. */
 export type FirmwareOption =
@@ -75,6 +116,7 @@ export interface Q35Options {
   /** A name in `PERSONALITIES` (src/xhci/personality.ts): `spec`, `qemu` ... */
   readonly personality: string;
   readonly devices: readonly DeviceOption[];
+  readonly drives?: readonly DriveOption[];
   /** Keep, per 8 bytes of RAM, who stored there last. */
   readonly trackWriters: boolean;
   readonly trace: TraceBus;

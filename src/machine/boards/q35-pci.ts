@@ -22,6 +22,8 @@ import { CONFIG_ADDRESS_PORT, CONFIG_DATA_PORT, RootComplex } from '../../pci/ro
 import { addFirmware } from './q35-firmware.ts';
 import { POWER_MANAGEMENT_BASE, type RamLayout } from './q35-memory-map.ts';
 import type { BoardError, HandOver, Q35Options } from './q35-options.ts';
+import { placeDevices } from './q35-slots.ts';
+import { addStorage } from './q35-storage.ts';
 import { addUsb } from './q35-usb.ts';
 
 export interface PciSetting {
@@ -68,7 +70,8 @@ const PAM_ALL_RAM = 0x33;
 const ELCR2_PIRQS = 0x0c;
 
 export function addPci(setting: PciSetting): PciParts | BoardError {
-  const { memory, system, io, trace, interrupts, options } = setting;
+  const { memory, system, io, trace, interrupts } = setting;
+  const options = { ...setting.options, devices: placeDevices(setting.options.devices) };
   const window = new ContainerRegion(memory, 'pci', WHOLE_ADDRESS_SPACE);
   system.addSubregion(0, window, PCI_PRIORITY);
   if (options.firmware !== undefined)
@@ -102,8 +105,10 @@ export function addPci(setting: PciSetting): PciParts | BoardError {
   lpc.plug(bus, 31);
   io.addSubregion(CONFIG_ADDRESS_PORT, new MmioRegion(memory, 'pci-conf-idx', 4, rootComplex.addressPorts()));
   io.addSubregion(CONFIG_DATA_PORT, new MmioRegion(memory, 'pci-conf-data', 4, rootComplex.dataPorts()));
-  const usb = addUsb({ ...setting, bus });
+  const usb = addUsb({ ...setting, options, bus });
   if ('problem' in usb) return usb;
+  const storage = addStorage({ ...setting, options, bus });
+  if ('problem' in storage) return storage;
   bus.explainCpuAccesses();
 
   const handOver: HandOver = { resourcesAssigned: true, usbBusMaster: qemu, ...options.handOver };
@@ -112,7 +117,7 @@ export function addPci(setting: PciSetting): PciParts | BoardError {
     lpc,
     managementMemory: bridge.dramControl!.managementMemory,
     keyboard: usb.keyboard,
-    stateSources: [...bus.functions, bridge.hostState, lpc.wireState, ...usb.stateSources],
+    stateSources: [...bus.functions, bridge.hostState, lpc.wireState, ...usb.stateSources, ...storage.stateSources],
     addresses: {
       ecam: () => bridge.ecamAddress,
       powerManagement: () => lpc.placement.acpiBase,

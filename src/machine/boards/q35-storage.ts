@@ -1,0 +1,205 @@
+/** Disks: the chipset's AHCI adapter, further ones, virtio devices, and which drive of the command line goes where. */
+import type { StateSource } from '../../base/state.ts';
+import { AhciFunction } from '../../devices/ahci/pci-function.ts';
+import { AHCI_QEMU, AHCI_SPEC } from '../../devices/ahci/personality.ts';
+import type { AhciPort } from '../../devices/ahci/port.ts';
+import { CdRom } from '../../devices/ata/cdrom.ts';
+import { AtaDisk } from '../../devices/ata/disk.ts';
+import { VirtioBlock } from '../../devices/virtio/block.ts';
+import type { VirtioDevice } from '../../devices/virtio/device.ts';
+import { VirtioEntropy } from '../../devices/virtio/entropy.ts';
+import { VirtioFunction } from '../../devices/virtio/pci-function.ts';
+import type { PciBus } from '../../pci/bus.ts';
+import type { BoardError, DeviceOption, DriveOption } from './q35-options.ts';
+import type { PciSetting } from './q35-pci.ts';
+import { LAST_SLOT } from './q35-slots.ts';
+
+const CHIPSET_SLOT = 31;
+const CHIPSET_FUNCTION = 2;
+const FIRMWARE_REVISION = '2.5+';
+
+type IdeOption = Extract<DeviceOption, { kind: 'ide-hd' | 'ide-cd' }>;
+type VirtioBlockOption = Extract<DeviceOption, { kind: 'virtio-blk-pci' }>;
+type PlacedKind = 'ahci' | 'virtio-blk-pci' | 'virtio-rng-pci';
+
+export interface StorageSetting extends PciSetting {
+  readonly bus: PciBus;
+}
+
+/** A port by QEMU's name, and the number that default serial numbers count: two for each port. */
+interface Socket {
+  readonly name: string;
+  readonly port: AhciPort;
+  readonly number: number;
+}
+
+export function addStorage(setting: StorageSetting): { readonly stateSources: readonly StateSource[] } | BoardError {
+  const builder = new StorageBuilder(setting);
+  const error = builder.build();
+  return error ?? { stateSources: builder.stateSources };
+}
+
+class StorageBuilder {
+  readonly stateSources: StateSource[] = [];
+  readonly #setting: StorageSetting;
+  readonly #adapters: AhciFunction[] = [];
+  readonly #sockets: Socket[] = [];
+  readonly #drives = new Map<string, DriveOption>();
+  readonly #used = new Set<string>();
+
+  constructor(setting: StorageSetting) {
+    this.#setting = setting;
+  }
+
+  build(): BoardError | undefined {
+    const { devices, drives = [] } = this.#setting.options;
+    for (const drive of drives) {
+      if (this.#drives.has(drive.id))
+        return { problem: `two drives have the id "${drive.id}"`, hint: 'give each its own id=' };
+      this.#drives.set(drive.id, drive);
+    }
+    this.#addAdapter('ide', CHIPSET_SLOT, CHIPSET_FUNCTION);
+    const error = this.#addDrives(drives) ?? first(devices, (device) => this.#addDevice(device));
+    if (error !== undefined) return error;
+    // QEMU makes devices of if=virtio drives after those that were asked for.
+    const rest = first(drives, (drive) => (drive.interface === 'virtio' ? this.#addVirtioDrive(drive) : undefined));
+    if (rest !== undefined) return rest;
+    for (const { image } of drives) if (image.stateSource !== undefined) this.stateSources.push(image.stateSource);
+    // Power-on: the adapters find their disks.
+    for (const { pci } of this.#adapters) pci.reset();
+    return undefined;
+  }
+
+  /** if=ide drives stand on ports of the chipset: the one that is named, or the first free one. */
+  #addDrives(drives: readonly DriveOption[]): BoardError | undefined {
+    return first(drives, (drive) => {
+      if (drive.interface !== 'ide') return undefined;
+      const bus = drive.index === undefined ? undefined : `ide.${drive.index}`;
+      const kind = drive.media === 'cdrom' ? 'ide-cd' : 'ide-hd';
+      return this.#addIde({ kind, drive: drive.id, ...(bus === undefined ? {} : { bus }) });
+    });
+  }
+
+  #addDevice(device: DeviceOption): BoardError | undefined {
+    switch (device.kind) {
+      case 'ahci': {
+        const slot = this.#slot(device.kind, device.slot);
+        if (typeof slot !== 'number') return slot;
+        this.#addAdapter(device.id ?? `ahci${this.#adapters.length}`, slot, 0);
+        return undefined;
+      }
+      case 'ide-hd':
+      case 'ide-cd':
+        return this.#addIde(device);
+      case 'virtio-blk-pci':
+        return this.#addVirtioBlock(device);
+      case 'virtio-rng-pci':
+        return this.#addVirtio(device.kind, device.slot, new VirtioEntropy(device.seed));
+      default:
+        return undefined;
+    }
+  }
+
+  #addAdapter(id: string, slot: number, functionNumber: number): void {
+    const { memory, clock, options, bus } = this.#setting;
+    const personality = options.personality === 'qemu' ? AHCI_QEMU : AHCI_SPEC;
+    const adapter = new AhciFunction({ system: memory, clock, personality, multifunction: functionNumber !== 0 });
+    adapter.pci.plug(bus, slot, functionNumber);
+    this.#adapters.push(adapter);
+    this.stateSources.push(adapter.controller);
+    for (const port of adapter.controller.ports) {
+      this.#sockets.push({ name: `${id}.${port.index}`, port, number: 1 + 2 * this.#sockets.length });
+    }
+  }
+
+  #addIde(device: IdeOption): BoardError | undefined {
+    const { bus } = device;
+    const socket =
+      bus === undefined
+        ? this.#sockets.find(({ port }) => port.device === undefined)
+        : this.#sockets.find(({ name }) => name === bus);
+    if (socket === undefined) {
+      const known = `known: ${this.#sockets.map(({ name }) => name).join(', ')}`;
+      return {
+        problem: bus === undefined ? `no free port for ${device.kind}` : `there is no bus "${bus}"`,
+        hint: known,
+      };
+    }
+    if (socket.port.device !== undefined || (device.unit ?? 0) !== 0) {
+      return {
+        problem: `${device.kind} does not fit on ${socket.name}: a SATA port takes one device, unit 0`,
+        hint: 'take another bus=',
+      };
+    }
+    const drive = this.#take(device.kind, device.drive, device.kind === 'ide-cd');
+    if (drive !== undefined && 'problem' in drive) return drive;
+    const cdrom = device.kind === 'ide-cd';
+    const identity = {
+      serial: device.serial ?? drive?.serial ?? `QM${String(socket.number).padStart(5, '0')}`,
+      model: cdrom ? 'QEMU DVD-ROM' : 'QEMU HARDDISK',
+      firmware: FIRMWARE_REVISION,
+    };
+    if (cdrom) socket.port.device = new CdRom({ medium: drive?.image, identity });
+    else if (drive !== undefined) socket.port.device = new AtaDisk({ medium: drive.image, identity });
+    return undefined;
+  }
+
+  #addVirtioDrive(drive: DriveOption): BoardError | undefined {
+    const { bus } = this.#setting;
+    let slot = 2;
+    while (bus.at(slot, 0) !== undefined) slot += 1;
+    return this.#addVirtioBlock({ kind: 'virtio-blk-pci', drive: drive.id, slot });
+  }
+
+  #addVirtioBlock(device: VirtioBlockOption): BoardError | undefined {
+    const drive = this.#take(device.kind, device.drive, false);
+    if (drive === undefined || 'problem' in drive) return drive;
+    const queues = device.queues ?? this.#setting.options.processors?.cpus ?? 1;
+    const serial = device.serial ?? drive.serial ?? '';
+    return this.#addVirtio(device.kind, device.slot, new VirtioBlock({ medium: drive.image, serial, queues }));
+  }
+
+  #addVirtio(kind: PlacedKind, wanted: number | undefined, device: VirtioDevice): BoardError | undefined {
+    const slot = this.#slot(kind, wanted);
+    if (typeof slot !== 'number') return slot;
+    const { memory, clock, trace, bus } = this.#setting;
+    const entry = new VirtioFunction({ system: memory, clock, trace, device });
+    entry.plug(bus, slot);
+    entry.reset();
+    this.stateSources.push(entry.deviceState);
+    return undefined;
+  }
+
+  #slot(kind: PlacedKind, slot: number | undefined): number | BoardError {
+    const { bus } = this.#setting;
+    if (slot !== undefined && slot >= 1 && slot <= LAST_SLOT && bus.at(slot, 0) === undefined) return slot;
+    return { problem: `PCI slot ${slot ?? 'none'} for ${kind} is not free`, hint: `give addr= from 1 to ${LAST_SLOT}` };
+  }
+
+  /** Each drive belongs to one device; only a CD-ROM drive may be empty. */
+  #take(kind: string, id: string | undefined, mayBeEmpty: boolean): DriveOption | BoardError | undefined {
+    if (id === undefined) {
+      return mayBeEmpty
+        ? undefined
+        : { problem: `${kind} needs a drive`, hint: `-device ${kind},drive=ID of a -drive if=none` };
+    }
+    const drive = this.#drives.get(id);
+    if (drive === undefined) {
+      const known = [...this.#drives.keys()].join(', ');
+      return { problem: `there is no drive "${id}" for ${kind}`, hint: `known: ${known || 'none'}` };
+    }
+    if (this.#used.has(id))
+      return { problem: `drive "${id}" has a device already`, hint: 'give each device its own drive' };
+    this.#used.add(id);
+    return drive;
+  }
+}
+
+/** The first error that `visit` returns. */
+function first<T>(items: readonly T[], visit: (item: T) => BoardError | undefined): BoardError | undefined {
+  for (const item of items) {
+    const error = visit(item);
+    if (error !== undefined) return error;
+  }
+  return undefined;
+}
