@@ -43,7 +43,8 @@ function instructionsOf(path: string): { readonly known: Instruction[]; readonly
     if (hex === undefined || text === undefined || text.startsWith('(bad)') || seen.has(hex)) continue;
     seen.add(hex);
     const mnemonic = /^\w+/.exec(text.replace(PREFIXES, ''))?.[0] ?? '';
-    if (!KNOWN.has(mnemonic) || /\b[yz]?mm\d/.test(text)) {
+    // EVEX is not there, and MMX has mnemonics of its own in the table.
+    if (!KNOWN.has(mnemonic) || /^(?:(?:2e|36|3e|26|64|65|66|67|f2|f3) )*62 /.test(hex) || /\bmm\d/.test(text)) {
       others += 1;
       continue;
     }
