@@ -7,7 +7,7 @@ import {
   BLOCK_BACKING, BLOCK_BACKING2, BLOCK_BYTES, BLOCK_COUNT, BLOCK_ENTRIES, BLOCK_HEADER, BLOCK_KEY, BLOCK_MODE, BLOCK_NEXT,
   BLOCK_ORIGIN, BLOCK_PAGE_NEXT, BLOCK_PAGE_NEXT2, BLOCK_RIP, BLOCK_TABLE, CODE_GRANULES, MODE, OP_LEAVE, PAGE_CODE,
   PAGE_FLAGS, SITES_MAX, SITE_HASH, SITE_TABLE, TLB_EXEC, UOP_ARENA, UOP_ARENA_END, UOP_OP, UOP_SIZE,
-  BLOCK_INSTRUCTIONS_MAX, CODE_LIMIT, FAULT,
+  BLOCK_INSTRUCTIONS_MAX, CODE_LIMIT, FAULT, LEAVE_BLOCK,
 } from './constants';
 import { fetchPointer, inScratch } from './mmu';
 import { chainKey, codeAddress, codeMappingChanged, currentBlock, keyOfNow, noteCodePage } from './run-state';
@@ -270,6 +270,8 @@ function dropBlock(block: u32): void {
     // Its remaining µops are stale. Each leaves; a link to the block itself no longer has the key.
     const count = load<u32>(running, BLOCK_COUNT);
     for (let i: u32 = 0; i <= count; i++) store<u16>(running + BLOCK_HEADER + i * UOP_SIZE, <u16>OP_LEAVE, UOP_OP);
+    // A REP that overwrites itself stops behind this iteration: what stands there now goes on.
+    store<u32>(LEAVE_BLOCK, 1);
   }
 }
 

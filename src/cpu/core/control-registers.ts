@@ -320,8 +320,8 @@ export function sys_mov_to_debug(uop: u32): i32 {
       raiseGeneralProtection();
       return FAULTED;
     }
-    // Bits that always read 1, and 0 (Vol. 3B 17.2.3, 17.2.4).
-    value = number == 6 ? (value & 0x0001_e00f) | 0xffff_0ff0 : (value & 0xffff_2bff) | 0x400;
+    // Bits that always read 1, and 0 (Vol. 3B 17.2.3, 17.2.4); bit 11 is RTM's, which no model has.
+    value = number == 6 ? (value & 0x0001_e00f) | 0xffff_0ff0 : (value & 0xffff_23ff) | 0x400;
   }
   store<u64>(DEBUG_REGISTERS + number * 8, value);
   updateBreakpoints();

@@ -6,7 +6,7 @@ import { canonical } from './paging';
 import {
   ATTRIBUTE_BIG, ATTRIBUTE_LONG, ATTRIBUTE_RW, ATTRIBUTE_S, checkStackDescriptor, descriptorAttributes,
   descriptorBase, descriptorDpl, descriptorHigh, descriptorIsSystem, descriptorLimit, descriptorLow,
-  descriptorPresent, descriptorTop, descriptorType, fetchDescriptor, isNull, kindOf, peekFrame, pushFrame,
+  descriptorPresent, descriptorTop, descriptorType, descriptorUpperType, fetchDescriptor, isNull, kindOf, peekFrame, pushFrame,
   readTssStack32, readTssStack64, setDescriptorBits, setFrame, setFromDescriptor, setRealSegment, tssSelector,
   tssStack, withinLimit,
 } from './segments';
@@ -92,6 +92,10 @@ function throughGate(value: u32, pushed: u32, next: u64): i32 {
     return FAILED;
   }
   if (long && !fetchDescriptor(value, 16)) return FAILED;
+  if (long && descriptorUpperType() != 0) {
+    raiseGeneralProtection(error);
+    return FAILED;
+  }
   const code = descriptorLow >>> 16;
   const parameters = descriptorHigh & 0x1f;
   const size: u32 = long ? 8 : type & 8 ? 4 : 2;
@@ -104,7 +108,11 @@ function throughGate(value: u32, pushed: u32, next: u64): i32 {
   if (!fetchDescriptor(code, 8)) return FAILED;
   const codeError = code & 0xfffc;
   const wrongSize = long && (descriptorAttributes() & (ATTRIBUTE_LONG | ATTRIBUTE_BIG)) != ATTRIBUTE_LONG;
-  if (descriptorIsSystem() || !(descriptorType() & 8) || descriptorDpl() > cpl() || wrongSize) {
+  const level = descriptorDpl();
+  const conforming = (descriptorType() & 4) != 0;
+  // JMP does not change the level: what does not conform must have it already (Vol. 2A, JMP).
+  const wrongLevel = pushed || conforming ? level > cpl() : level != cpl();
+  if (descriptorIsSystem() || !(descriptorType() & 8) || wrongLevel || wrongSize) {
     raiseGeneralProtection(codeError);
     return FAILED;
   }
@@ -113,14 +121,7 @@ function throughGate(value: u32, pushed: u32, next: u64): i32 {
     return FAILED;
   }
   if (!targetFits(offset)) return FAILED;
-  const level = descriptorDpl();
-  if (pushed && !(descriptorType() & 4) && level < cpl()) {
-    return callInner(code, offset, level, size, parameters, next);
-  }
-  if (!pushed && !(descriptorType() & 4) && level != cpl()) {
-    raiseGeneralProtection(codeError);
-    return FAILED;
-  }
+  if (pushed && !conforming && level < cpl()) return callInner(code, offset, level, size, parameters, next);
   if (pushed && !pushReturn(size, next)) return FAILED;
   loadCode(code, cpl());
   store<u64>(RIP, offset);

@@ -26,10 +26,11 @@ export const ATTRIBUTE_LONG: u32 = 0x2000;
 export const ATTRIBUTE_BIG: u32 = 0x4000;
 export const ATTRIBUTE_GRANULARITY: u32 = 0x8000;
 
-/** The descriptor that {@link fetchDescriptor} read: its two words, the high word of a 16-byte one, and where it is. */
+/** The descriptor that {@link fetchDescriptor} read: its two words, the two more of a 16-byte one, and where it is. */
 export let descriptorLow: u32 = 0;
 export let descriptorHigh: u32 = 0;
 export let descriptorTop: u32 = 0;
+let descriptorLast: u32 = 0;
 let descriptorAddress: u64 = 0;
 
 @inline
@@ -49,6 +50,11 @@ export function descriptorBase(): u32 {
 }
 export function descriptorBase64(): u64 {
   return <u64>descriptorBase() | (<u64>descriptorTop << 32);
+}
+/** The type field of a 16-byte descriptor's upper half, which must be 0 (Vol. 3A 5.8.3.1). */
+@inline
+export function descriptorUpperType(): u32 {
+  return (descriptorLast >>> 8) & 0x1f;
 }
 /** In bytes: the granularity bit is applied. */
 export function descriptorLimit(): u32 {
@@ -79,6 +85,7 @@ export function fetchDescriptor(value: u32, size: u32, vector: u32 = GP, externa
   descriptorLow = load<u32>(p);
   descriptorHigh = load<u32>(p, 4);
   descriptorTop = size == 16 ? load<u32>(p, 8) : 0;
+  descriptorLast = size == 16 ? load<u32>(p, 12) : 0;
   return true;
 }
 
