@@ -1,92 +1,73 @@
 /**
- * Runs random instructions on this machine's processor and stores what it did as src/cpu/fixtures/native.json, which
- * `src/cpu/instructions-native.test.ts` replays. Needs gcc and an x86-64 host. Arguments: cases per row, first seed.
+ * Runs random instances of every row of the opcode table on this machine's processor and stores what it did as
+ * tests/differential/native/native-fixtures.bin. Instances in which it differs from ours for a known reason are drawn
+ * again; one that differs without a reason ends it with 1 and no file. Needs what test:cpu-native needs.
+ *
+ *   npm run native-fixtures -- [--seed N] [--cases N]     6 cases of each row
  */
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import {
-  CASE_DATA_BYTES,
-  type CaseState,
-  type NativeCase,
-  Random,
-  stateOf,
-} from '../src/cpu/testing/instruction-cases.ts';
-import { COMPARED_ROWS, encode, usesX87 } from '../src/cpu/testing/instruction-generator.ts';
-import { fromFxImage, fxImage } from '../src/cpu/testing/x87-cases.ts';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import type { Row } from '../src/cpu/isa/row.ts';
+import { hexCode, makeCase, plan, rowName } from '../tests/differential/native/batch.ts';
+import { CASE_BYTES, CaseView } from '../tests/differential/native/case-layout.ts';
+import { differences } from '../tests/differential/native/comparison.ts';
+import { Emulator } from '../tests/differential/native/emulator.ts';
+import { encodeFixtures, FIXTURES } from '../tests/differential/native/fixtures.ts';
+import { Host, hostFlags, whyNoHost } from '../tests/differential/native/host.ts';
+import { knownDifference } from '../tests/differential/native/known-differences.ts';
 
-const perRow = Number(process.argv[2] ?? 3);
-const firstSeed = Number(process.argv[3] ?? 1);
-const CODE_BYTES = 48;
-const AT = { xmm: 144, length: 400, vector: 404, code: 408, data: 408 + CODE_BYTES };
-const X87_AT = AT.data + CASE_DATA_BYTES;
-const CASE_BYTES = X87_AT + 512;
-
-function write(view: DataView, state: CaseState, code: readonly number[]): void {
-  for (const [index, value] of state.gpr.entries()) view.setBigUint64(index * 8, BigInt.asUintN(64, value), true);
-  view.setBigUint64(128, BigInt(state.flags), true);
-  view.setBigUint64(136, BigInt(state.mxcsr), true);
-  for (const [index, value] of state.xmm.entries()) view.setBigUint64(AT.xmm + index * 8, value, true);
-  view.setUint32(AT.length, code.length, true);
-  for (const [index, byte] of code.entries()) view.setUint8(AT.code + index, byte);
-  for (const [index, value] of state.memory.entries()) view.setBigUint64(AT.data + index * 8, value, true);
-  for (const [index, value] of fxImage(state.x87).entries()) view.setBigUint64(X87_AT + index * 8, value, true);
-}
-
-function changes(view: DataView, at: number, before: readonly bigint[]): (readonly [number, string])[] {
-  return before.flatMap((old, index) => {
-    const value = view.getBigUint64(at + index * 8, true);
-    return value === old ? [] : [[index, value.toString(16)] as const];
-  });
-}
-
-function x87Result(view: DataView, before: CaseState): NonNullable<NativeCase['x87']> {
-  const image = Array.from({ length: 64 }, (_, index) => view.getBigUint64(X87_AT + index * 8, true));
-  const { control, status, tags, registers } = fromFxImage(image);
-  const changed = registers.flatMap((value, index) =>
-    value === before.x87.registers[index] ? [] : [[index, value.toString(16)] as const],
-  );
-  return { control, status, tags, registers: changed };
-}
-
-const cases = COMPARED_ROWS.flatMap((row, number) =>
-  Array.from({ length: perRow }, (_, repeat) => {
-    const seed = firstSeed + number * perRow + repeat;
-    const { code, set } = encode(row, new Random(seed ^ 0x5555_5555));
-    const state = stateOf(seed, usesX87(row));
-    for (const [register, value] of set) state.gpr[register] = value;
-    return { row, seed, code, set, state };
-  }),
-);
-const folder = mkdtempSync(join(tmpdir(), 'native-'));
-const file = (name: string) => join(folder, name);
-const input = new Uint8Array(cases.length * CASE_BYTES);
-for (const [index, { state, code }] of cases.entries()) {
-  write(new DataView(input.buffer, index * CASE_BYTES, CASE_BYTES), state, code);
-}
-writeFileSync(file('in'), input);
-execFileSync('gcc', ['-O1', '-no-pie', '-fno-stack-protector', '-o', file('run'), 'src/cpu/testing/native/runner.c']);
-execFileSync(file('run'), [file('in'), file('out')]);
-const output = readFileSync(file('out'));
-rmSync(folder, { recursive: true });
-
-const fixtures = cases.map(({ row, seed, code, set, state }, index): NativeCase => {
-  const view = new DataView(output.buffer, output.byteOffset + index * CASE_BYTES, CASE_BYTES);
-  return {
-    name: `${row.mnemonic} ${row.operands.join()}`,
-    code: code.map((byte) => byte.toString(16).padStart(2, '0')).join(''),
-    seed,
-    set: [...set].map(([register, value]) => [register, value.toString(16)] as const),
-    undefinedFlags: row.undefinedFlags,
-    vector: view.getInt32(AT.vector, true),
-    flags: Number(view.getBigUint64(128, true)),
-    mxcsr: Number(view.getBigUint64(136, true)),
-    gpr: changes(view, 0, state.gpr),
-    xmm: changes(view, AT.xmm, state.xmm),
-    memory: changes(view, AT.data, state.memory),
-    ...(usesX87(row) ? { x87: x87Result(view, state) } : {}),
-  };
+const { values } = parseArgs({
+  options: { seed: { type: 'string', default: '1' }, cases: { type: 'string', default: '6' } },
 });
-writeFileSync('src/cpu/fixtures/native.json', `[\n${fixtures.map((one) => JSON.stringify(one)).join(',\n')}\n]\n`);
-console.log(`native-fixtures: ${fixtures.length} cases`);
+const seed = Number(values.seed);
+const wanted = Number(values.cases);
+/** Instances of a row in one run of the host's program, of which {@link wanted} are kept. */
+const drawn = wanted * 3;
+
+interface Kept {
+  readonly row: Row;
+  readonly before: CaseView;
+  readonly after: CaseView;
+}
+
+const emulator = new Emulator();
+const host = new Host();
+
+/** The first instances of a row that are the same on both sides. */
+function casesOf(row: Row, number: number): Kept[] {
+  const before = new Uint8Array(drawn * CASE_BYTES);
+  let made = 0;
+  for (let index = 0; index < drawn; index++) {
+    if (makeCase(new CaseView(before, made), row, seed, number * drawn + index)) made++;
+  }
+  const theirs = host.run(before.subarray(0, made * CASE_BYTES));
+  const kept: Kept[] = [];
+  for (let index = 0; index < made && kept.length < wanted; index++) {
+    const start = new CaseView(before, index);
+    const their = new CaseView(theirs, index);
+    const our = new CaseView(start.bytes.slice(), 0);
+    const ending = emulator.run(our);
+    const found = ending === 'ended' ? differences(row, start, our, their) : [ending];
+    if (found.length === 0) kept.push({ row, before: start, after: their });
+    else if (knownDifference({ row, before: start, ours: our, theirs: their, found }) === undefined)
+      throw new Error(`${rowName(row)} ${hexCode(start)}: ${found.join('; ')}`);
+  }
+  return kept;
+}
+
+function main(): void {
+  const missing = whyNoHost();
+  if (missing !== undefined) throw new Error(missing);
+  const { rows, leftOut } = plan(emulator, hostFlags());
+  const cases = rows.flatMap((row, number) => casesOf(row, number));
+  host.close();
+  const present = new Set(cases.map(({ row }) => row));
+  for (const [reason, list] of leftOut) console.log(`  left out, ${reason}: ${list.length} rows`);
+  for (const row of rows) if (!present.has(row)) console.log(`  no case kept: ${rowName(row)}`);
+  const processor = /^model name\s*: (.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? 'unknown';
+  const file = encodeFixtures(processor, cases);
+  writeFileSync(FIXTURES, file);
+  console.log(`native-fixtures: ${cases.length} cases of ${present.size} rows, ${file.length} bytes, ${processor}`);
+}
+
+main();

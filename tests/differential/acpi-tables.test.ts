@@ -71,6 +71,6 @@ describe.skipIf(missing)(`ACPI tables and ACPICA${missing ? ' (skipped: acpica-t
     };
     expect(evaluate('\\_SB.PCI0._CRS')).toMatch(/\[Buffer\] Length/);
     expect(evaluate('\\_SB.GSIH._CRS')).toMatch(/17 00 00 00/);
-    expect(evaluate('\\_S5')).toMatch(/\Package\] Contains 4 Elements/);
+    expect(evaluate('\\_S5')).toMatch(/Package\] Contains 4 Elements/);
   });
 });

@@ -24,18 +24,3 @@ export function x87StateOf(core: CoreInstance): X87State {
   const registers = Array.from({ length: 16 }, (_, index) => core.quad(slotOf(index, top)));
   return { control: core.word(X87_CONTROL), status, tags: core.word(X87_TAG), registers };
 }
-
-/** Control and status word, tags, and the 64-bit words of ST0-ST7 that differ from `before`. */
-export function x87Changes(core: CoreInstance, before: X87State) {
-  const status = core.word(X87_STATUS);
-  const top = topOf(status);
-  return {
-    control: core.word(X87_CONTROL),
-    status,
-    tags: core.word(X87_TAG),
-    registers: before.registers.flatMap((old, index) => {
-      const value = core.quad(slotOf(index, top));
-      return value === old ? [] : [[index, value.toString(16)] as const];
-    }),
-  };
-}

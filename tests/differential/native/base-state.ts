@@ -1,5 +1,6 @@
 /** The state that a case starts from before its instruction asks for something: fixed by its seed alone. */
-import { Random } from '../../../src/cpu/testing/instruction-cases.ts';
+import type { Row } from '../../../src/cpu/isa/row.ts';
+import { Random } from '../../../src/cpu/testing/random.ts';
 import { fxImage, X87_PLAIN, x87Memory, x87Of } from '../../../src/cpu/testing/x87-cases.ts';
 import type { Dice } from '../../fuzz/dice.ts';
 import * as at from './case-layout.ts';
@@ -50,6 +51,9 @@ function mxcsr(dice: Dice): number {
     : 0;
   return masks | modes | (dice.chance(4) ? dice.below(64) : 0);
 }
+
+/** Whether the cases of a row begin with values in the x87 registers. */
+export const startsWithX87 = (row: Row) => row.options.includes('x87') || row.options.includes('mmx');
 
 /**
  * Fills a case. rbx, rsp, rbp, rsi and rdi point into the window. With `x87` the x87 registers, and memory from rbx on,

@@ -62,8 +62,15 @@ export interface Result {
 const INT3 = 3;
 const DEBUG = 1;
 
+/** Makes one case of a batch. A choice that has no instance (an impossible length) is drawn again; false: none was found. */
+export function makeCase(one: CaseView, row: Row, seed: number, index: number): boolean {
+  const dice = caseDice(seed, index);
+  for (let attempt = 0; attempt < 8; attempt++) if (generate(one, row, dice, { code32: true })) return true;
+  return false;
+}
+
 /** Seed of one case: the batch's seed and its number give it. */
-export function caseDice(seed: number, index: number): Dice {
+function caseDice(seed: number, index: number): Dice {
   return new Dice((Math.imul(seed, 0x85eb_ca6b) ^ Math.imul(index + 1, 0xc2b2_ae35)) >>> 0);
 }
 
@@ -96,13 +103,7 @@ export function runBatch(
     const made: { readonly row: Row; readonly index: number }[] = [];
     for (let index = start; index < start + size; index++) {
       const row = rows[index % rows.length]!;
-      // A choice that has no instance (an impossible length) is drawn again; rows without any are reported.
-      const dice = caseDice(seed, index);
-      for (let attempt = 0; attempt < 8; attempt++) {
-        if (!generate(new CaseView(before, made.length), row, dice, { code32: true })) continue;
-        made.push({ row, index });
-        break;
-      }
+      if (makeCase(new CaseView(before, made.length), row, seed, index)) made.push({ row, index });
     }
     compareFile(host, emulator, before.subarray(0, made.length * CASE_BYTES), made, result);
   }

@@ -20,6 +20,8 @@ export const AT = {
   address: 192,
   /** 1: something outside of the window was written. */
   outside: 200,
+  /** What its base state was made from; nothing to the processor. */
+  seed: 204,
   fx: 208,
   mxcsr: 208 + 24,
   st: 208 + 32,

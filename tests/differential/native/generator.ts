@@ -1,9 +1,9 @@
 /** Random instances of a row of the opcode table, with a state in which they have something to do. */
 import type { Row } from '../../../src/cpu/isa/row.ts';
 import { DecodeProbe } from '../../../src/cpu/testing/decode-probe.ts';
-import type { Dice } from '../../fuzz/dice.ts';
+import { Dice } from '../../fuzz/dice.ts';
 import { type Addressing, linearTarget, memoryOperand, type Operand, OVERRIDES } from './addressing.ts';
-import { baseState, in32BitCode, in64BitCode, integer } from './base-state.ts';
+import { baseState, in32BitCode, in64BitCode, integer, startsWithX87 } from './base-state.ts';
 import * as at from './case-layout.ts';
 import { AT, type CaseView } from './case-layout.ts';
 import { prepareOperands } from './preparations.ts';
@@ -165,7 +165,9 @@ function randomTail(dice: Dice): number[] {
 export function generate(one: CaseView, row: Row, dice: Dice, choices: Choices): boolean {
   const is64 = chooseMode(row, dice, choices);
   if (is64 === undefined) return false;
-  baseState(one, dice, row.options.includes('x87') || row.options.includes('mmx'));
+  const seed = dice.next();
+  baseState(one, new Dice(seed), startsWithX87(row));
+  one.setU32(AT.seed, seed);
   if (is64) in64BitCode(one);
   else in32BitCode(one, dice.chance(2));
   const draft: Draft = {

@@ -1,5 +1,5 @@
 /** The host's side: builds host.c and runs files of cases with it. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,8 +11,9 @@ const FLAGS = [
   '-Wall',
   '-Wextra',
   '-mgeneral-regs-only',
-  '-no-pie',
-  '-fno-pie',
+  // Far away from what cases address by chance.
+  '-pie',
+  '-fpie',
   '-fno-stack-protector',
   '-Wl,-z,now',
 ];
@@ -23,30 +24,40 @@ export function hostFlags(): ReadonlySet<string> {
   return new Set(line?.[1]?.split(' ') ?? []);
 }
 
+/** What host.c ends with where the kernel gives it no segment of its own. */
+const NO_LOCAL_SEGMENTS = 3;
+
 /** Why the host cannot be asked, or undefined. */
 export function whyNoHost(): string | undefined {
   if (process.platform !== 'linux' || process.arch !== 'x64') return 'it takes Linux on x86-64';
   if (spawnSync('gcc', ['--version']).status !== 0) return 'gcc is not installed';
-  return undefined;
+  const host = new Host();
+  try {
+    const { status, stderr } = host.start(new Uint8Array(0));
+    return status === NO_LOCAL_SEGMENTS ? `this kernel forbids local segments (${stderr.trim()})` : undefined;
+  } finally {
+    host.close();
+  }
 }
 
 export class Host {
   readonly #folder = mkdtempSync(join(tmpdir(), 'native-'));
+  readonly #file = join(this.#folder, 'cases');
 
   constructor() {
     execFileSync('gcc', [...FLAGS, '-o', join(this.#folder, 'host'), SOURCE]);
   }
 
+  start(cases: Uint8Array): SpawnSyncReturns<string> {
+    writeFileSync(this.#file, cases);
+    return spawnSync(join(this.#folder, 'host'), [this.#file], { encoding: 'utf8', timeout: 90_000 });
+  }
+
   /** Runs the cases; returns them as they ended. */
   run(cases: Uint8Array): Uint8Array {
-    const file = join(this.#folder, 'cases');
-    writeFileSync(file, cases);
-    const { status, signal, stderr } = spawnSync(join(this.#folder, 'host'), [file], {
-      encoding: 'utf8',
-      timeout: 90_000,
-    });
+    const { status, signal, stderr } = this.start(cases);
     if (status !== 0) throw new Error(`the native runner ended with ${signal ?? status}: ${stderr}`);
-    return new Uint8Array(readFileSync(file));
+    return new Uint8Array(readFileSync(this.#file));
   }
 
   close(): void {

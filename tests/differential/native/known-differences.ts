@@ -20,6 +20,8 @@ const PAGE_FAULT = 14;
 const MISALIGNED_MASK = 0x2_0000;
 const RESUME_FLAG = 0x1_0000;
 const GENERAL_PROTECTION = 13;
+/** The page that ends canonical addresses of user mode, by its number. */
+const LAST_PAGE = 0x7_ffff_ffffn;
 
 interface Known {
   readonly reason: string;
@@ -133,12 +135,6 @@ const KNOWN: readonly Known[] = [
   },
   {
     reason:
-      'an x87 operand across the end of canonical addresses: which of its faults is first is the processor’s choice',
-    explains: ({ row, ours, theirs }) =>
-      row.options.includes('x87') && isAddressFault(ours.u32(AT.vector)) && isAddressFault(theirs.u32(AT.vector)),
-  },
-  {
-    reason:
       'AMD leaves RF clear when a single step comes between the iterations of a REP, Intel sets it (SDM Vol. 3B 17.3.1.1)',
     explains: ({ row, ours, found }) =>
       isAmd &&
@@ -168,14 +164,22 @@ const KNOWN: readonly Known[] = [
       Buffer.compare(ours.bytes.subarray(AT.data), before.bytes.subarray(AT.data)) === 0,
   },
   {
-    reason:
-      'a masked move across the end of canonical addresses: which of its faults is first is the processor’s choice',
-    explains: ({ row, before, ours, theirs, found }) =>
+    reason: 'an operand across the end of canonical addresses: which of its faults is first is the processor’s choice',
+    explains: ({ before, ours, theirs, found }) =>
       before.is64 &&
-      /^VP?MASKMOV/.test(row.mnemonic) &&
       found[0]!.startsWith('exception ') &&
-      [ours, theirs].some((one) => one.u32(AT.vector) === PAGE_FAULT && one.u64(AT.address) >> 40n === 0x7fn) &&
+      [ours, theirs].some((one) => one.u32(AT.vector) === PAGE_FAULT && one.u64(AT.address) >> 12n === LAST_PAGE) &&
       [ours, theirs].some((one) => [STACK_FAULT, GENERAL_PROTECTION].includes(one.u32(AT.vector))),
+  },
+  {
+    reason: 'AMD calls F2XM1 of 1 and -1 inexact; it is exact (1 and -0.5)',
+    explains: ({ row, before, found }) =>
+      isAmd &&
+      row.mnemonic === 'F2XM1' &&
+      found.length === 1 &&
+      found[0]!.startsWith('fsw ') &&
+      before.u64(AT.st) === 1n << 63n &&
+      (before.view.getUint16(AT.st + 8, true) & 0x7fff) === 0x3fff,
   },
   {
     reason:
