@@ -67,6 +67,17 @@ export function endFloat(): bool {
   return false;
 }
 
+/**
+ * Ends one of several operations that follow each other in an instruction (DPPS). False: an exception is not masked, and
+ * the next ones are not begun.
+ */
+export function endStage(): bool {
+  if (raised & ~(load<u32>(MXCSR) >> 7)) return false;
+  store<u32>(MXCSR, load<u32>(MXCSR) | raised);
+  raised = 0;
+  return true;
+}
+
 /** MXCSR.RC: 0 nearest, 1 down, 2 up, 3 towards zero. */
 @inline
 export function roundingMode(): u32 {

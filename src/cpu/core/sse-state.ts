@@ -12,6 +12,8 @@ import { topOfStack, updateSummary } from './x87-state';
 const IMAGE: u32 = <u32>memory.data(512, 16);
 /** Bytes that FXSAVE writes: the rest of the 512 is left as it is. */
 const IMAGE_BYTES: u32 = 416;
+/** All of an FXSAVE area, with the part that is left to software: processors ask for its pages too. */
+const AREA_BYTES: u32 = 512;
 
 export function ldmxcsr(u: u32): i32 {
   const from = readAt<u32>(u, effective(u, 4));
@@ -90,7 +92,7 @@ export function fxsave(u: u32): i32 {
   store<u32>(IMAGE, load<u32>(MXCSR_MASK), 28);
   memory.copy(IMAGE + 160, XMM, vectorBytes());
   // In pieces: a block store is at most 64 bytes. All of it is checked before any of it is written.
-  if (!storable(u, address, bytes)) return FAULTED;
+  if (!storable(u, address, AREA_BYTES)) return FAULTED;
   for (let at: u32 = 0; at < bytes; at += 64) {
     if (!writeBlock(u, address + at, min<u32>(64, bytes - at), IMAGE + at)) return FAULTED;
   }
@@ -103,12 +105,10 @@ export function fxrstor(u: u32): i32 {
     raise(GP, 0, true);
     return FAULTED;
   }
-  const bytes: u32 = 160 + vectorBytes();
-  for (let at: u32 = 0; at < bytes; at += 64) {
-    const size = min<u32>(64, bytes - at);
-    const from = readBlock(u, address + at, size);
+  for (let at: u32 = 0; at < AREA_BYTES; at += 64) {
+    const from = readBlock(u, address + at, 64);
     if (!from) return FAULTED;
-    memory.copy(IMAGE + at, from, size);
+    memory.copy(IMAGE + at, from, 64);
   }
   if (cr4() & CR4_OSFXSR && !setMxcsr(load<u32>(IMAGE, 24))) return FAULTED;
   loadX87Image(IMAGE, (load<u8>(u, UOP_FORM) & FORM_SIZE) == 3);

@@ -2,7 +2,7 @@
 
 import { FAULTED, NEXT, UOP_IMM } from './constants';
 import {
-  beginFloat, endFloat, floatOperation, flushed, IE, OP_ADD, OP_MUL, PE, roundBy, roundingMode, signal,
+  beginFloat, endFloat, endStage, floatOperation, flushed, IE, OP_ADD, OP_MUL, PE, roundBy, roundingMode, signal,
 } from './float';
 import { isNan, isSignalling, quieted, toNumber } from './float-bits';
 import { setDst, source128, sourceScalar, xmmDst } from './sse-operands';
@@ -68,8 +68,11 @@ export function dpps(u: u32): i32 {
   const to = xmmDst(u);
   const selector = load<u32>(u, UOP_IMM);
   beginFloat();
-  const low = floatOperation<u32>(OP_ADD, product<u32>(to, from, 0, selector), product<u32>(to, from, 1, selector));
-  const high = floatOperation<u32>(OP_ADD, product<u32>(to, from, 2, selector), product<u32>(to, from, 3, selector));
+  for (let i: u32 = 0; i < 4; i++) store<u32>(RESULT + i * 4, product<u32>(to, from, i, selector));
+  if (!endStage()) return endFloat() ? NEXT : FAULTED;
+  const low = floatOperation<u32>(OP_ADD, load<u32>(RESULT), load<u32>(RESULT, 4));
+  const high = floatOperation<u32>(OP_ADD, load<u32>(RESULT, 8), load<u32>(RESULT, 12));
+  if (!endStage()) return endFloat() ? NEXT : FAULTED;
   const sum = floatOperation<u32>(OP_ADD, low, high);
   if (!endFloat()) return FAULTED;
   for (let i: u32 = 0; i < 4; i++) store<u32>(to + i * 4, selector & (1 << i) ? sum : 0);
@@ -81,7 +84,10 @@ export function dppd(u: u32): i32 {
   const to = xmmDst(u);
   const selector = load<u32>(u, UOP_IMM);
   beginFloat();
-  const sum = floatOperation<u64>(OP_ADD, product<u64>(to, from, 0, selector), product<u64>(to, from, 1, selector));
+  const low = product<u64>(to, from, 0, selector);
+  const high = product<u64>(to, from, 1, selector);
+  if (!endStage()) return endFloat() ? NEXT : FAULTED;
+  const sum = floatOperation<u64>(OP_ADD, low, high);
   if (!endFloat()) return FAULTED;
   for (let i: u32 = 0; i < 2; i++) store<u64>(to + i * 8, selector & (1 << i) ? sum : 0);
   return NEXT;

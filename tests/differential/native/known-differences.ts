@@ -79,9 +79,9 @@ const KNOWN: readonly Known[] = [
     reason:
       'an operand that is misaligned and beyond its segment or canonical addresses: which fault is first is the processor’s choice',
     explains: ({ row, ours, theirs }) =>
-      (row.options.includes('sse') || row.options.includes('avx')) &&
-      ours.u32(AT.vector) === STACK_FAULT &&
-      theirs.u32(AT.vector) === GENERAL_PROTECTION,
+      (row.options.includes('sse') || row.options.includes('avx') || /^fx(save|rstor)$/.test(row.handler)) &&
+      [ours, theirs].some((one) => one.u32(AT.vector) === STACK_FAULT) &&
+      [ours, theirs].some((one) => one.u32(AT.vector) === GENERAL_PROTECTION),
   },
   {
     reason: 'AMD takes misaligned operands of SHA instructions, Intel raises #GP (SDM Vol. 2, table 2-21)',
