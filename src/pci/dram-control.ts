@@ -21,8 +21,6 @@ const MIB = 1024 * KIB;
 
 /** Configuration offsets, one byte each. */
 export const PAM0 = 0x90;
-export const SMRAM_OFFSET = 0x9d;
-export const ESMRAMC_OFFSET = 0x9e;
 /** QEMU's own: 0xff asks whether SMRAM can stand at the default SMBASE (1: yes), 2 puts it there until the next reset. */
 export const F_SMBASE = 0x9c;
 /** QEMU's own, 16 bits; 0xffff asks for the size, which then stands there in MiB. */

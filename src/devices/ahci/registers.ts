@@ -119,7 +119,7 @@ export const PXTFD = register32({
   fields: { STS: bits(7, 0, 'RO', 'Status'), ERR: bits(15, 8, 'RO', 'Error') },
 });
 
-export const PXSSTS = register32({
+const PXSSTS = register32({
   name: 'PxSSTS',
   spec: ahci('3.3.10'),
   reset: 0,
@@ -131,7 +131,7 @@ export const PXSSTS = register32({
 });
 
 /** Device present, generation 1, interface active. */
-export const SSTS_LINK_UP = 0x113;
+export const SSTS_LINK_UP = PXSSTS.with(PXSSTS.with(PXSSTS.with(PXSSTS.reset, 'DET', 3), 'SPD', 1), 'IPM', 1);
 
 export const PXSCTL = register32({
   name: 'PxSCTL',

@@ -1,4 +1,5 @@
 /** What both register layouts of a virtio PCI device share: status, features, queues, interrupts (Virtio 1.1 §2, §3). */
+import './events.ts';
 import type { Timer, VirtualClock } from '../../base/clock.ts';
 import type { StateValue } from '../../base/state.ts';
 import type { TraceBus } from '../../base/trace.ts';
