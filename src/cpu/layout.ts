@@ -324,7 +324,9 @@ export const TLB_SUPERVISOR_AC = 2;
 export const TLB_SET_READ = 0;
 export const TLB_SET_WRITE = 3;
 export const TLB_SET_EXEC = 6;
-export const TLB_SETS = 8;
+/** A set that holds nothing: reads and writes of CPL 3 use it while alignment is checked (#AC). */
+export const TLB_SET_MISS = 8;
+export const TLB_SETS = 9;
 /** Tag bits that make the one compare fail: no direct backing; ROM or code or watched page. */
 export const TAG_MMIO = 1;
 export const TAG_SLOW_STORE = 2;

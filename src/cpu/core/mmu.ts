@@ -8,11 +8,12 @@ import {
   SCRATCH_RMW, SHADOW_DELTA, SITE_SPACE, TAG_MMIO, TAG_SLOW_STORE, TAG_WATCH, TLB_EXEC, TLB_READ, TLB_WRITE,
   TRACK_WRITERS, UOP_SITE,
 } from './generated/layout';
+import { misaligned, storeMisaligned } from './alignment';
 import { dropCode } from './blocks';
 import { watchData } from './debug';
 import { mmioRead64, mmioWrite64, watchedAccess } from './host';
 import { canonical } from './paging';
-import { currentUop, longMode, raiseGeneralProtection } from './state';
+import { currentUop, faultPending, longMode, raiseGeneralProtection } from './state';
 import { slotOf, translate } from './tlb';
 
 // --- Who wrote this byte -------------------------------------------------------------------------------------------
@@ -73,12 +74,13 @@ export function readPointerAs(address: u64, size: u32, kind: u32, scratch: u32):
     return 0;
   }
   if (size <= inPage) {
+    if (misaligned(address, size, kind)) return 0;
     const tag = load<u64>(entry);
     if (!(tag & (TAG_MMIO | TAG_WATCH))) return <u32>address + load<u32>(entry, 8);
     return readPart(entry, address, size, scratch, true);
   }
   // Both pages are checked before either is read: MMIO reads have effects.
-  if (!translate(address + inPage, ACCESS_READ, kind)) return 0;
+  if (!translate(address + inPage, ACCESS_READ, kind) || misaligned(address, size, kind)) return 0;
   // The two entries differ in their slot, so the first is still valid; the first access may have effects that flush
   // the second (a device remaps itself), so that one is looked up again.
   readPart(entry, address, inPage, scratch, false);
@@ -137,11 +139,13 @@ export function storeTo<T>(address: u64, value: T): bool {
 
 /** Any integer store of 1 to 8 bytes. */
 export function storeSlow(address: u64, size: u32, value: u64): bool {
+  const kind = load<u32>(ACCESS_KIND);
+  if (storeMisaligned(address, size, kind)) return false;
   store<u64>(SCRATCH, value);
-  return storeBytesAs(address, size, SCRATCH, load<u32>(ACCESS_KIND));
+  return storeBytesAs(address, size, SCRATCH, kind);
 }
 
-/** Stores `size` (up to 64) bytes that stand at `from`. */
+/** Stores `size` (up to 64) bytes that stand at `from`, however they are aligned. */
 export function storeBytes(address: u64, size: u32, from: u32): bool {
   return storeBytesAs(address, size, from, load<u32>(ACCESS_KIND));
 }
@@ -210,9 +214,10 @@ export function storePointer(address: u64, size: u32): u32 {
   if (!entry) return 0;
   const inPage: u32 = 0x1000 - (<u32>address & 0xfff);
   if (size > inPage) {
-    translate(address + inPage, ACCESS_WRITE, kind);
+    if (translate(address + inPage, ACCESS_WRITE, kind)) misaligned(address, size, kind);
     return 0;
   }
+  if (misaligned(address, size, kind)) return 0;
   const tag = load<u64>(entry);
   if (tag & TAG_SLOW_STORE && !(tag & TAG_MMIO)) {
     const pointer = <u32>address + load<u32>(entry, 8);
@@ -247,6 +252,7 @@ export function modifyPointer(address: u64, size: u32): u32 {
   if (size > inPage && !translate(address + inPage, ACCESS_WRITE, kind)) return 0;
   const direct = storePointer(address, size);
   if (direct) return direct;
+  if (faultPending()) return 0;
   const pointer = readPointerAs(address, size, kind, SCRATCH_RMW);
   if (!pointer) return 0;
   if (pointer != SCRATCH_RMW) memory.copy(SCRATCH_RMW, pointer, size);

@@ -6,6 +6,7 @@ import {
   TRACK_WRITERS, UOP_BASE, UOP_DISP, UOP_DST, UOP_FORM, UOP_IMM, UOP_INDEX, UOP_OP, UOP_SCALE, UOP_SEGMENT, UOP_SITE,
   UOP_SIZE, UOP_SRC, SEG_CS, SEG_FS, SEG_SS,
 } from './constants';
+import { alignmentChecked, misaligned } from './alignment';
 import { commit, modifyPointer, noteStoreRange, readPointer, storeBytes, storeSlow } from './mmu';
 import { stopChaining } from './run-state';
 import { currentUop, faultPending, GP, raise, segmentAttributes, segmentBase, segmentLimit, setCurrentUop, SS } from './state';
@@ -367,6 +368,12 @@ export function writeBlock(u: u32, given: u64, size: u32, from: u32): bool {
   }
   afterSlow(u);
   return true;
+}
+
+/** As {@link writeBlock}, for an x87 operand: one that must be aligned where alignment is checked. */
+export function writeOperand(u: u32, given: u64, size: u32, from: u32): bool {
+  if (alignmentChecked() && (!storable(u, withWriteRight(given), size) || misaligned(given, size, load<u32>(ACCESS_KIND)))) return false;
+  return writeBlock(u, given, size, from);
 }
 
 /** Pointer to up to 64 bytes, by the slow path; 0: fault pending. */

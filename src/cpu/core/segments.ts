@@ -5,6 +5,7 @@ import {
   ACCESS_KIND, EFLAGS, FRAME, GDT_BASE, GDT_LIMIT, RSP, SCRATCH_RMW, SEGMENT_ATTRIBUTES, SEG_CS, SEG_DS, SEG_ES,
   SEG_FS, SEG_GS, SEG_LDTR, SEG_SS, SEG_TR, TLB_SUPERVISOR, TLB_USER,
 } from './generated/layout';
+import { storeMisaligned } from './alignment';
 import { readPointerAs, storeBytesAs } from './mmu';
 import { canonical } from './paging';
 import {
@@ -272,6 +273,7 @@ export function pushFrame(size: u32, slot: u32): bool {
   const first = beforeWrap(top, size, slot);
   if (!stackAllows(top, first) || (first < size && !stackAllows(0, size - first))) return false;
   const kind = load<u32>(ACCESS_KIND);
+  if (storeMisaligned(stackLinear(top), slot, kind)) return false;
   if (first < size && !storeBytesAs(stackLinear(0), size - first, FRAME + first, kind)) return false;
   if (!storeBytesAs(stackLinear(top), first, FRAME, kind)) return false;
   store<u64>(RSP, mask == 0xffff ? (old & ~0xffff) | top : top);

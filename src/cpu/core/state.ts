@@ -4,7 +4,7 @@ import {
   ACCESS_KIND, ACCESS_WRITE, CPL, CR0, CR4, EFER, EFLAGS, FAULT, FAULT_ADDRESS, FAULT_ERROR, FAULT_HAS_ERROR, MODE,
   MODE_CODE_16, MODE_CODE_32, MODE_CODE_64, MODE_FLAT, MODE_LONG, MODE_NO_AVX, MODE_NO_SSE, MODE_NO_X87, MODE_PROTECTED,
   MODE_STACK_32, MODE_USER, MODE_V86, SEGMENTS, SEGMENT_ATTRIBUTES, SEGMENT_BASE, SEGMENT_LIMIT, SEGMENT_SELECTOR,
-  SEGMENT_SIZE, SEG_CS, SEG_DS, SEG_ES, SEG_SS, TLB_EXEC, TLB_READ, TLB_SET_EXEC, TLB_SET_READ, TLB_SET_SIZE,
+  SEGMENT_SIZE, SEG_CS, SEG_DS, SEG_ES, SEG_SS, TLB_EXEC, TLB_READ, TLB_SET_EXEC, TLB_SET_MISS, TLB_SET_READ, TLB_SET_SIZE,
   TLB_SET_WRITE, TLB_SETS_BASE, TLB_SUPERVISOR, TLB_SUPERVISOR_AC, TLB_USER, TLB_WRITE, XCR0,
 } from './generated/layout';
 import { setCodeSpace } from './run-state';
@@ -219,15 +219,16 @@ export function updateMode(): void {
   updateAccessKind();
 }
 
-/** Chooses the TLB sets by CPL, CR4.SMAP and EFLAGS.AC (Vol. 3A 4.6.1). */
+/** Chooses the TLB sets by CPL, CR4.SMAP, CR0.AM and EFLAGS.AC (Vol. 3A 4.6.1, 6.15). */
 export function updateAccessKind(): void {
   let kind = TLB_SUPERVISOR;
   if (cpl() == 3) kind = TLB_USER;
   else if (cr4() & CR4_SMAP && load<u32>(EFLAGS) & FLAG_AC) kind = TLB_SUPERVISOR_AC;
   store<u32>(ACCESS_KIND, kind);
   const sets = load<u32>(TLB_SETS_BASE);
-  store<u32>(TLB_READ, sets + (TLB_SET_READ + kind) * TLB_SET_SIZE);
-  store<u32>(TLB_WRITE, sets + (TLB_SET_WRITE + kind) * TLB_SET_SIZE);
+  const aligned = kind == TLB_USER && (cr0() & CR0_AM) != 0 && (load<u32>(EFLAGS) & FLAG_AC) != 0;
+  store<u32>(TLB_READ, sets + (aligned ? TLB_SET_MISS : TLB_SET_READ + kind) * TLB_SET_SIZE);
+  store<u32>(TLB_WRITE, sets + (aligned ? TLB_SET_MISS : TLB_SET_WRITE + kind) * TLB_SET_SIZE);
   store<u32>(TLB_EXEC, sets + (TLB_SET_EXEC + (kind == TLB_USER ? 1 : 0)) * TLB_SET_SIZE);
 }
 

@@ -1,8 +1,9 @@
 // Operands of system instructions: they are rare, so they are read from the µop at run time instead of being
 // specialised.
 
+import { storeMisaligned } from './alignment';
 import {
-  FORM_MEMORY, FORM_SIZE, GPR, MODE_CODE_64, SCRATCH_RMW, UOP_DST, UOP_FORM, UOP_LENGTH, UOP_SRC,
+  ACCESS_KIND, FORM_MEMORY, FORM_SIZE, GPR, MODE_CODE_64, SCRATCH_RMW, UOP_DST, UOP_FORM, UOP_LENGTH, UOP_SRC,
 } from './generated/layout';
 import { readPointer, storeBytes } from './mmu';
 import { effective, stackFault, withReadRight, withWriteRight } from './operands';
@@ -37,7 +38,9 @@ export function readMemory(uop: u32, size: u32, skip: u32 = 0): u32 {
 export function writeMemory(uop: u32, size: u32, from: u32): bool {
   const address = withWriteRight(effectiveAddress(uop, size));
   if (faultPending()) return false;
-  if (storeBytes(address, size, from)) return true;
+  // SGDT's and SIDT's 10 bytes are a table's: aligned to 4, as the 6 of other modes.
+  const refused = storeMisaligned(address, size == 10 ? 6 : size, load<u32>(ACCESS_KIND));
+  if (!refused && storeBytes(address, size, from)) return true;
   stackFault(uop, address, size);
   return false;
 }

@@ -1,6 +1,6 @@
 // Memory formats of the x87 (Intel SDM Vol. 1 8.2): loads are exact; stores round, and may signal.
 
-import { effective, readAt, readBlock, storable, writeAt, writeBlock } from './operands';
+import { effective, readAt, readBlock, storable, writeAt, writeOperand } from './operands';
 import {
   BIAS, EXPONENT_MAX, kindOfNumber, KIND_INFINITY, KIND_QUIET, KIND_SIGNALLING, KIND_UNSUPPORTED, KIND_ZERO,
   overflowsToInfinity, restOf, roundCarries, roundsAway, shiftedHi, shiftedLo, shiftRightSticky, unpack, unpackedExponent,
@@ -284,5 +284,5 @@ export function storeReal(u: u32, format: u32, truncate: bool): bool {
     case WHOLE_QWORD: return writeAt<u64>(u, effective(u, 8), bits);
     case WHOLE_WORD: return writeAt<u16>(u, effective(u, 2), <u16>bits);
   }
-  return writeBlock(u, effective(u, 10), 10, TEN_BYTES);
+  return writeOperand(u, effective(u, 10), 10, TEN_BYTES);
 }

@@ -1,11 +1,12 @@
 // The x87's control instructions: control and status word, environment and whole state in memory (Intel SDM Vol. 1
 // 8.1.10 with figures 8-9 to 8-12; Vol. 2 FSTENV, FSAVE).
 
+import { misaligned } from './alignment';
 import {
-  FAULTED, FORM_SIZE, MODE, MODE_PROTECTED, MODE_V86, NEXT, RAX, UOP_FORM, X87, X87_CONTROL, X87_LAST_CS, X87_LAST_DATA,
+  ACCESS_KIND, FAULTED, FORM_SIZE, MODE, MODE_PROTECTED, MODE_V86, NEXT, RAX, UOP_FORM, X87, X87_CONTROL, X87_LAST_CS, X87_LAST_DATA,
   X87_LAST_DS, X87_LAST_IP, X87_LAST_OPCODE, X87_STATUS, X87_TAG,
 } from './constants';
-import { effective, readAt, readBlock, storable, writeAt, writeBlock } from './operands';
+import { effective, readAt, readBlock, storable, writeAt, writeBlock, writeOperand } from './operands';
 import { KIND_NORMAL, KIND_ZERO, kindOfNumber } from './x87-rounding';
 import { beginX87, FE_ALL, FE_STACK, FE_SUMMARY, topOfStack, updateSummary } from './x87-state';
 
@@ -177,7 +178,7 @@ function takeEnvironment(u: u32): void {
 /** FNSTENV: the exceptions are masked after it. */
 export function fnstenv(u: u32): i32 {
   const size = makeEnvironment(u);
-  if (!writeBlock(u, effective(u, size), size, ENVIRONMENT)) return FAULTED;
+  if (!writeOperand(u, effective(u, size), size, ENVIRONMENT)) return FAULTED;
   store<u32>(X87_CONTROL, load<u32>(X87_CONTROL) | FE_ALL);
   updateSummary();
   return NEXT;
@@ -204,7 +205,7 @@ export function fnsave(u: u32): i32 {
   const address = effective(u, size + 80);
   const all = size + 80;
   // In pieces, which a block store's size asks for; all of it is checked before any of it is written.
-  if (!storable(u, address, all)) return FAULTED;
+  if (!storable(u, address, all) || misaligned(address, size, load<u32>(ACCESS_KIND))) return FAULTED;
   if (!writeBlock(u, address, 64, ENVIRONMENT)) return FAULTED;
   if (!writeBlock(u, address + 64, all - 64, ENVIRONMENT + 64)) return FAULTED;
   initialiseX87();
@@ -216,6 +217,7 @@ export function frstor(u: u32): i32 {
   if (code != NEXT) return code;
   const size: u32 = isWide(u) ? 28 : 14;
   const address = effective(u, size + 80);
+  if (misaligned(address, size, load<u32>(ACCESS_KIND))) return FAULTED;
   for (let at: u32 = 0; at < size + 80; at += 64) {
     const part = min<u32>(64, size + 80 - at);
     const from = readBlock(u, address + at, part);
