@@ -47,7 +47,7 @@ export function beginLanes(): void {
 @inline
 export function endLanes(): bool {
   inLanes = false;
-  return !raised || endFloat();
+  return !(raised | stages) || endFloat();
 }
 @inline
 export function signal(flags: u32): void {
@@ -57,6 +57,7 @@ export function signal(flags: u32): void {
 /** Notes the exceptions in MXCSR. False, with #XM (or #UD) pending, when one is unmasked: nothing may be written. */
 export function endFloat(): bool {
   if (inLanes) return true;
+  if (stages) settleStages();
   const masks = load<u32>(MXCSR) >> 7;
   // What is found before computing, and not masked, keeps every element from being computed (Vol. 1 11.5.3, 4.9.2).
   if (raised & (IE | DENORMAL | ZE) & ~masks) raised &= IE | DENORMAL | ZE;
@@ -67,15 +68,27 @@ export function endFloat(): bool {
   return false;
 }
 
-/**
- * Ends one of several operations that follow each other in an instruction (DPPS). False: an exception is not masked, and
- * the next ones are not begun.
- */
-export function endStage(): bool {
-  if (raised & ~(load<u32>(MXCSR) >> 7)) return false;
-  store<u32>(MXCSR, load<u32>(MXCSR) | raised);
+/** Exceptions of operations that follow each other in an instruction (DPPS), eight bits each from the first on. */
+let stages: u32 = 0;
+
+/** Ends operation `number`, 0 to 2, of an instruction, the last one as well; all lanes count before one is decided on. */
+@inline
+export function endStage(number: u32): void {
+  stages |= raised << (number * 8);
   raised = 0;
-  return true;
+}
+
+/** Notes the operations up to the one with an exception that is not masked, which is left to {@link endFloat}. */
+function settleStages(): void {
+  const masks = load<u32>(MXCSR) >> 7;
+  while (stages) {
+    raised = stages & 0xff;
+    stages >>= 8;
+    if (raised & ~masks) break;
+    store<u32>(MXCSR, load<u32>(MXCSR) | raised);
+    raised = 0;
+  }
+  stages = 0;
 }
 
 /** MXCSR.RC: 0 nearest, 1 down, 2 up, 3 towards zero. */

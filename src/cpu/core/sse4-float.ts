@@ -69,11 +69,12 @@ export function dpps(u: u32): i32 {
   const selector = load<u32>(u, UOP_IMM);
   beginFloat();
   for (let i: u32 = 0; i < 4; i++) store<u32>(RESULT + i * 4, product<u32>(to, from, i, selector));
-  if (!endStage()) return endFloat() ? NEXT : FAULTED;
+  endStage(0);
   const low = floatOperation<u32>(OP_ADD, load<u32>(RESULT), load<u32>(RESULT, 4));
   const high = floatOperation<u32>(OP_ADD, load<u32>(RESULT, 8), load<u32>(RESULT, 12));
-  if (!endStage()) return endFloat() ? NEXT : FAULTED;
+  endStage(1);
   const sum = floatOperation<u32>(OP_ADD, low, high);
+  endStage(2);
   if (!endFloat()) return FAULTED;
   for (let i: u32 = 0; i < 4; i++) store<u32>(to + i * 4, selector & (1 << i) ? sum : 0);
   return NEXT;
@@ -86,8 +87,9 @@ export function dppd(u: u32): i32 {
   beginFloat();
   const low = product<u64>(to, from, 0, selector);
   const high = product<u64>(to, from, 1, selector);
-  if (!endStage()) return endFloat() ? NEXT : FAULTED;
+  endStage(0);
   const sum = floatOperation<u64>(OP_ADD, low, high);
+  endStage(1);
   if (!endFloat()) return FAULTED;
   for (let i: u32 = 0; i < 2; i++) store<u64>(to + i * 8, selector & (1 << i) ? sum : 0);
   return NEXT;
