@@ -20,7 +20,7 @@ const STACK_TOP = BASE + 0x3800;
 const EXCEPTION_STACK_TOP = BASE + 0x4000;
 
 const ECAM = 0xb000_0000;
-const XHCI = 0xfebf_c000;
+const XHCI = 0xfebf_8000;
 const LOCAL_APIC = 0xfee0_0000;
 const SCRATCH = 0x20_0000;
 /** Vectors that push an error code (Intel SDM Vol. 3A table 6-1). */
