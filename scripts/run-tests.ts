@@ -20,14 +20,20 @@ interface JsonReport {
   }[];
 }
 
+/** A test that never returns keeps its worker for ever; no run of all tests takes near this long. */
+const LIMIT_MINUTES = 50;
+
 const folder = mkdtempSync(join(tmpdir(), 'dmascope-tests-'));
 const reportFile = join(folder, 'report.json');
 const vitest = join('node_modules', 'vitest', 'vitest.mjs');
 const run = spawnSync(
   process.execPath,
   [vitest, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`, ...process.argv.slice(2)],
-  { stdio: 'inherit' },
+  { stdio: 'inherit', timeout: LIMIT_MINUTES * 60_000, killSignal: 'SIGKILL' },
 );
+if (run.signal !== null) {
+  console.error(`killed after ${LIMIT_MINUTES} minutes: a file that no line above names does not end`);
+}
 
 let report: JsonReport | undefined;
 try {

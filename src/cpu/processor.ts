@@ -14,9 +14,7 @@ import { HostPorts } from './host-ports.ts';
 import {
   ADDRESS_BITS_OFF,
   CODE_BASE,
-  EFLAGS,
   EVENT_EXIT,
-  EVENT_HALTED,
   EVENT_INIT,
   EVENT_INTERRUPT_LINE,
   EVENT_LIMIT,
@@ -36,7 +34,6 @@ import {
   MODE,
   MODE_CODE_64,
   MODE_CODE_SIZE_MASK,
-  NMI_BLOCKED,
   PAUSE_YIELDS,
   RAISED,
   SMM_ACTIVE,
@@ -55,6 +52,7 @@ import { walkPageTables } from './page-walk.ts';
 import { pagingControls } from './paging-controls.ts';
 import { ProcessorState } from './processor-state.ts';
 import { readRegisters, writeRegister } from './register-view.ts';
+import { type Sleep, sleepOf, WAIT_FOR_STARTUP } from './sleep.ts';
 import { coresOfOnePackage } from './topology.ts';
 import type {
   BootGdt,
@@ -71,12 +69,6 @@ import { WriterShadow } from './writer-shadow.ts';
 
 /** The core counts a run's budget in 31 bits. */
 const RUN_MAX = 2 ** 30;
-/** Values of HALTED: after a triple fault; before the start-up IPI. */
-const SHUTDOWN = 2;
-const WAIT_FOR_STARTUP = 3;
-/** Events that need not wake a processor that sleeps; any other does. */
-const PASSIVE_EVENTS = EVENT_HALTED | EVENT_INTERRUPT_LINE | EVENT_NMI | EVENT_EXIT | EVENT_LIMIT;
-const FLAG_IF = 0x200;
 /** The address bit that the A20 gate holds down. */
 const A20 = 0x10_0000;
 /** Longest x86 instruction. */
@@ -328,16 +320,8 @@ export class Processor implements ProcessorLike {
     if (after !== before) this.#host.imports.managementMode(after);
   }
 
-  sleepOf(cpu: number): 'awake' | 'interruptible' | 'masked' | 'not-started' {
-    const state = this.#stateOf(cpu) - STATE;
-    const halted = this.core.word(HALTED + state);
-    const events = this.core.word(EVENTS + state);
-    // A processor that has shut down says so when it runs.
-    if (halted === 0 || halted === SHUTDOWN || (events & ~PASSIVE_EVENTS) !== 0) return 'awake';
-    if (halted === WAIT_FOR_STARTUP) return 'not-started';
-    if ((events & EVENT_NMI) !== 0 && this.core.word(NMI_BLOCKED + state) === 0) return 'awake';
-    if ((this.core.word(EFLAGS + state) & FLAG_IF) === 0) return 'masked';
-    return (events & EVENT_INTERRUPT_LINE) === 0 ? 'interruptible' : 'awake';
+  sleepOf(cpu: number): Sleep {
+    return sleepOf(this.core, this.#stateOf(cpu) - STATE);
   }
 
   timeOfTsc(cpu: number, value: bigint): number {

@@ -183,4 +183,13 @@ describe('MONITOR and MWAIT', () => {
     expect(machine.processor.run(1000)).toBe('halted');
     expect(machine.processor.pc).toBe(BigInt(AT.handlers + 13 * 16 + 1));
   });
+
+  it('sleeps in HLT while another SMI waits for its end', () => {
+    const { machine } = machineWith([0xf4, ...RSM]);
+    machine.processor.raiseSmi(0);
+    expect(machine.processor.run(10)).toBe('halted');
+    machine.processor.raiseSmi(0);
+    expect(machine.processor.run(10)).toBe('halted');
+    expect(machine.processor.sleepOf(0)).toBe('masked');
+  });
 });

@@ -1,7 +1,9 @@
 /** The processor as the machine sees it. `processor.ts` implements it over the WebAssembly core. */
+
 import type { Gpa, Gva } from '../base/address.ts';
 import type { VirtualClock } from '../base/clock.ts';
 import type { TraceBus } from '../base/trace.ts';
+import type { Sleep } from './sleep.ts';
 import type { ProcessorTopology } from './topology.ts';
 
 /** Why {@link ProcessorLike.run} came back. */
@@ -171,7 +173,7 @@ export interface ProcessorLike {
    * Whether {@link run} would execute instructions of `cpu`. `interruptible`: HLT with IF = 1; `masked`: HLT with IF = 0,
    * which an interrupt does not end; `not-started`: waits for a start-up IPI.
    */
-  sleepOf(cpu: number): 'awake' | 'interruptible' | 'masked' | 'not-started';
+  sleepOf(cpu: number): Sleep;
   /** While true, PAUSE ends {@link run}: another processor may be what the loop waits for. Default false. */
   set pauseYields(yields: boolean);
   /** The virtual time, in nanoseconds, at which the time-stamp counter of `cpu` reaches `value`. */
