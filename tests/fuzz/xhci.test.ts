@@ -8,52 +8,13 @@ import { UsbKeyboard } from '../../src/usb/devices/keyboard.ts';
 import { xhciFacts } from '../../src/xhci/facts.ts';
 import { PERSONALITIES, type XhciPersonality } from '../../src/xhci/personality.ts';
 import { TestBench } from '../../src/xhci/testing/test-bench.ts';
+import { Dice, Digest, SEED, steps } from './dice.ts';
 
-const SEED = Number(process.env.FUZZ_SEED ?? 20241028);
-const STEPS = Number(process.env.FUZZ_STEPS ?? 100_000);
+const STEPS = steps(100_000);
 /** One step may do as much as a doorbell does; a hang would be far beyond this. */
 const STEP_MILLISECONDS_MAX = 5_000;
 const RAM = 0x4_0000;
 const PAGES = 16;
-
-/** xorshift32. */
-class Dice {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed >>> 0 || 1;
-  }
-
-  next(): number {
-    let x = this.#state;
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    this.#state = x >>> 0;
-    return this.#state;
-  }
-
-  below(limit: number): number {
-    return this.next() % limit;
-  }
-
-  pick<T>(values: readonly T[]): T {
-    return values[this.below(values.length)]!;
-  }
-}
-
-/** FNV-1a over everything the controller states. */
-class Digest {
-  value = 0x811c_9dc5;
-  facts = 0;
-
-  add(text: string): void {
-    this.facts += 1;
-    for (let index = 0; index < text.length; index += 1) {
-      this.value = Math.imul(this.value ^ text.charCodeAt(index), 0x0100_0193) >>> 0;
-    }
-  }
-}
 
 const OFFSETS = [
   0x40, 0x44, 0x54, 0x58, 0x5c, 0x70, 0x74, 0x78, 0x480, 0x484, 0x48c, 0x440, 0x1020, 0x1024, 0x1028, 0x1030, 0x1034,
@@ -193,7 +154,7 @@ describe(`random memory and MMIO, seed ${SEED}`, { timeout: 300_000 }, () => {
   const personalities = Object.values(PERSONALITIES);
   it.each(personalities)('neither throws nor hangs with the personality $name', (personality) => {
     const digest = run(personality, SEED, Math.ceil(STEPS / personalities.length));
-    expect(digest.facts).toBeGreaterThan(STEPS / personalities.length);
+    expect(digest.count).toBeGreaterThan(STEPS / personalities.length);
   });
 
   it.each(['spec', 'qemu'])('gives the same trace twice with the personality %s', (name) => {

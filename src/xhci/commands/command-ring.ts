@@ -33,9 +33,10 @@ import { getPortBandwidth } from './port-bandwidth.ts';
 import { disableSlot, enableSlot, resetDevice } from './slot-commands.ts';
 import { necChallenge, necFirmware } from './vendor.ts';
 
-/** Commands at one doorbell. What is left follows at the next one, or a microsecond later where the controller is strict. */
+/** Commands at one doorbell. What is left follows at the next one, or later where the controller is strict. */
 export const COMMANDS_PER_DOORBELL_MAX = 257;
-const RESUME_DELAY = 1_000;
+/** A microsecond for each: a ring whose Link TRB leads back without a toggle never ends, and its time must pass. */
+const RESUME_DELAY = COMMANDS_PER_DOORBELL_MAX * 1_000;
 
 /** Commands that name a slot, which must be enabled. */
 const SLOT_COMMANDS: ReadonlyMap<number, Command> = new Map<number, Command>([

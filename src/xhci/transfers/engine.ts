@@ -17,12 +17,12 @@ import { bounceable, piecesOf, readData, TRANSFER_BYTES_MAX, totalLength, writeD
 import { postTrbEvent, reportAsQemu, reportTransfer } from './events.ts';
 import { Transfer } from './transfer.ts';
 
-/** TDs started at one doorbell; the rest follows at the next one, or a microsecond later where the controller is strict. */
+/** TDs started at one doorbell; the rest follows at the next one, or later where the controller is strict: a microsecond each. */
 export const TRANSFERS_PER_KICK_MAX = 256;
 /** Started and not completed transfers of one endpoint. */
 const OUTSTANDING_MAX = 16;
 const MICROFRAME = 125_000;
-const RESUME_DELAY = 1_000;
+const RESUME_DELAY = TRANSFERS_PER_KICK_MAX * 1_000;
 
 /** What the engine asks the controller for. */
 export interface EngineParts {
