@@ -95,6 +95,7 @@ export function addIsaDevices(setting: IsaSetting): IsaDevices {
   rtc.setMemorySizes(ram.below4g, ram.above4g);
   // SeaBIOS waits for as many processors more than one.
   rtc.cmos[CMOS_FURTHER_PROCESSORS] = (options.processors?.cpus ?? 1) - 1;
+  setBootLetters(rtc, options.boot?.lettersOnce ?? options.boot?.letters);
   const post = new PostPort(trace);
   memory.transaction(() => {
     ports(0x20, 2, 'pic', interrupts.pic.ports('master'));
@@ -128,6 +129,19 @@ export function addIsaDevices(setting: IsaSetting): IsaDevices {
     stateSources: [serial, pit, controlB, port92, keyboard, resetControl, rtc, post, a20],
     reset: () => {
       for (const device of [serial, pit, controlB, port92, keyboard, resetControl, rtc, a20]) device.reset();
+      // What the guest wrote there stays, unless the first boot was a special one.
+      if (options.boot?.lettersOnce !== undefined) setBootLetters(rtc, options.boot.letters);
     },
   };
+}
+
+const CMOS_BOOT_THIRD = 0x38;
+const CMOS_BOOT_FIRST_TWO = 0x3d;
+const BOOT_KINDS: Readonly<Record<string, number>> = { a: 1, b: 1, c: 2, d: 3, n: 4 };
+
+/** As QEMU tells a BIOS what to boot from: a nibble for each of three tries. Bit 0 of the first byte would skip a check. */
+function setBootLetters(rtc: Rtc, letters = 'cad'): void {
+  const [first = 0, second = 0, third = 0] = [...letters].map((letter) => BOOT_KINDS[letter] ?? 0);
+  rtc.cmos[CMOS_BOOT_THIRD] = third << 4;
+  rtc.cmos[CMOS_BOOT_FIRST_TWO] = (second << 4) | first;
 }

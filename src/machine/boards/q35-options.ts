@@ -28,6 +28,7 @@ export type DeviceOption =
       /** QEMU's id of the drive, which the Device Identification page tells. */
       readonly driveId?: string;
       readonly removable?: boolean;
+      readonly bootIndex?: number;
     }
   /** A further AHCI adapter of six ports, `ID.0` to `ID.5`. The chipset's own are `ide.0` to `ide.5`. */
   | { readonly kind: 'ahci'; readonly id?: string; readonly slot?: number }
@@ -40,6 +41,7 @@ export type DeviceOption =
       readonly bus?: string;
       readonly unit?: number;
       readonly serial?: string;
+      readonly bootIndex?: number;
     }
   | {
       readonly kind: 'virtio-blk-pci';
@@ -49,6 +51,8 @@ export type DeviceOption =
       readonly serial?: string;
       /** Request queues. Default: one for each processor. */
       readonly queues?: number;
+      /** `bootindex=`: firmware tries the device with the lowest number first. */
+      readonly bootIndex?: number;
     }
   | {
       readonly kind: 'virtio-rng-pci';
@@ -75,6 +79,8 @@ export interface DriveOption {
   readonly media: 'disk' | 'cdrom';
   /** `ide`: the port, 0-5. Default: the first free one. */
   readonly index?: number;
+  /** Of the device that the board makes for it (`ide`, `virtio`). */
+  readonly bootIndex?: number;
   readonly serial?: string;
 }
 
@@ -93,6 +99,10 @@ export interface HandOver {
 
 /** What firmware is asked to do (`-boot`, and `bootindex=` of devices). */
 export interface FirmwareBoot {
+  /** Kinds of devices to try, at most three letters: `a` floppy, `c` disk, `d` CD-ROM, `n` network. Default: `cad`. */
+  readonly letters?: string;
+  /** The same for the first boot only; {@link letters} hold after a reset. */
+  readonly lettersOnce?: string;
   /** Open Firmware paths of the devices to try, first to last: `/pci@i0cf8/pci8086,2922@1f,2/drive@0/disk@0`. */
   readonly order?: readonly string[];
   /** Try nothing behind them. */
