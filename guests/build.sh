@@ -70,15 +70,18 @@ while read -r name kernel variant compiler strip flags; do
     [ "$strip" = no ] || strip "$built/$name.elf"
 done < "$objects/list"
 
-# The BIOS image that walks through the processor's modes: raw bytes, no ELF file.
-# shellcheck disable=SC2086
-$CC -c guests/modes/bios.S -o "$objects/modes.o"
-ld -m elf_x86_64 -N --no-warn-rwx-segments -Ttext=0 -e 0 -o "$objects/modes.elf" "$objects/modes.o"
-objcopy -O binary -j .text "$objects/modes.elf" "$built/modes.bin"
+# The BIOS images that walk through the processor's modes and task switches: raw bytes, no ELF file.
+for image in modes tasks; do
+    $CC -c "guests/$image/bios.S" -o "$objects/$image.o"
+    ld -m elf_x86_64 -N --no-warn-rwx-segments -Ttext=0 -e 0 -o "$objects/$image.elf" "$objects/$image.o"
+    objcopy -O binary -j .text "$objects/$image.elf" "$built/$image.bin"
+done
 
 if [ -n "$check" ]; then
     failed=0
-    cmp "$built/modes.bin" guests/built/modes.bin || failed=1
+    for image in modes tasks; do
+        cmp "$built/$image.bin" "guests/built/$image.bin" || failed=1
+    done
     while read -r name _; do
         [ -e "$built/$name.elf" ] || continue
         cmp "$built/$name.elf" "guests/built/$name.elf" || failed=1
