@@ -6,12 +6,16 @@ import { AcpiPm } from './acpi-pm.ts';
 let clock: VirtualClock;
 let log: string[];
 let acpi: AcpiPm;
+let stalled = 0;
 
 function create(asQemu: boolean): AcpiPm {
   return new AcpiPm({
     clock,
     sci: (asserted) => log.push(`sci ${asserted}`),
     smi: () => log.push('smi'),
+    stall: (nanoseconds) => {
+      stalled += nanoseconds;
+    },
     sleep: (state) => log.push(`sleep ${state}`),
     asQemu,
   });
@@ -26,6 +30,15 @@ beforeEach(() => {
 });
 
 describe('the power management timer', () => {
+  it('takes a microsecond to read, as no other register does', () => {
+    stalled = 0;
+    read(0, 4);
+    read(4, 2);
+    expect(stalled).toBe(0);
+    read(8, 4);
+    expect(stalled).toBe(1000);
+  });
+
   it('counts 3579545 ticks a second in 24 bits', () => {
     clock.advanceTo(1_000_000_000);
     expect(read(8, 4)).toBe(3_579_545);

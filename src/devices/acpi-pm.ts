@@ -12,6 +12,11 @@ import * as pm from './acpi-pm-registers.ts';
 /** Ticks of the power management timer per second. */
 export const PM_TIMER_HERTZ = 3_579_545;
 const SECOND = 1_000_000_000;
+/**
+ * What a read of the timer takes beside its instruction: about a microsecond, for it crosses the bus to the south bridge.
+ * Firmware waits in loops of such reads, which would be hundreds of times as long without.
+ */
+const TIMER_READ_NANOSECONDS = 1000;
 const TIMER_MASK = 0xff_ffff;
 /** The status bit is set when bit 23 changes. */
 const TIMER_HALF = 0x80_0000;
@@ -31,6 +36,8 @@ export interface AcpiPmOptions {
   /** Level of the system control interrupt. */
   readonly sci: (asserted: boolean) => void;
   readonly smi: () => void;
+  /** The guest's access takes so many nanoseconds longer than an instruction. */
+  readonly stall: (nanoseconds: number) => void;
   /** The guest goes to sleep: `off` (S5), `memory` (S3) or `disk` (S4). */
   readonly sleep: (state: 'off' | 'memory' | 'disk') => void;
   /** QEMU raises the SCI whether or not SCI_EN is set, and shows no APM_STS. */
@@ -174,6 +181,7 @@ export class AcpiPm implements StateSource {
   }
 
   #read(offset: number, size: number): number {
+    if ((offset & ~3) === pm.PM1_TMR) this.#options.stall(TIMER_READ_NANOSECONDS);
     const value = this.#register(offset & ~3) >>> (8 * (offset & 3));
     return size === 4 ? value : value & (2 ** (8 * size) - 1);
   }

@@ -77,6 +77,30 @@ describe('how a run ends', () => {
   });
 });
 
+describe('a loop that waits for the ACPI timer', () => {
+  // mov dx, 0x608; again: inc ecx; in eax, dx; cmp eax, 3580; jb again; hlt
+  const wait = tinyKernel([0x66, 0xba, 0x08, 0x06, 0x41, 0xed, 0x3d, 0xfc, 0x0d, 0, 0, 0x72, 0xf7, 0xf4]);
+
+  it('comes round once a microsecond, for a read takes so long', () => {
+    const { machine } = loadedBoard(wait);
+    expect(machine.run(LIMIT)).toMatchObject({ kind: 'halted' });
+    expect(Math.abs(machine.processor.instructions - 4 * 1000)).toBeLessThan(50);
+    expect(Math.abs(machine.clock.now() - 1_000_000)).toBeLessThan(2000);
+  });
+
+  it('is the same run however time cuts it', () => {
+    const { machine: whole } = loadedBoard(wait);
+    whole.run(LIMIT);
+    const { machine } = loadedBoard(wait);
+    for (let time = 0; machine.run({ maxTime: time }).kind === 'time-limit'; time += 777) {
+      expect(machine.clock.now()).toBeLessThan(time + 1004);
+    }
+    expect(machine.processor.instructions).toBe(whole.processor.instructions);
+    expect(machine.clock.now()).toBe(whole.clock.now());
+    expect(machine.processor.registers()).toEqual(whole.processor.registers());
+  });
+});
+
 describe('what firmware would have left', () => {
   it('conventional memory and the extended BIOS data area in the BDA', () => {
     const { machine } = loadedBoard(tinyKernel([0xf4]));

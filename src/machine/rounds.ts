@@ -107,11 +107,26 @@ export class Rounds {
     this.#offset += this.#end - this.time;
   }
 
+  /**
+   * The active processor waits `nanoseconds` for a slow access, but never beyond its turn, so that what is due then
+   * happens in time. Returns as {@link shorten} does.
+   */
+  stall(nanoseconds: number): number | undefined {
+    if (!this.#inTurn || this.time >= this.#end) return undefined;
+    this.#offset += Math.min(nanoseconds, this.#end - this.time);
+    return this.instructionsAt(this.#end);
+  }
+
+  /** The instruction count at which the active processor's local time reaches `time`, if it does not wait until then. */
+  instructionsAt(time: Nanoseconds): number {
+    return Math.ceil((time - this.#offset) / NANOSECONDS_PER_INSTRUCTION);
+  }
+
   /** A deadline came closer: the round ends there. Returns the instruction count at which the present turn ends. */
   shorten(deadline: Nanoseconds): number | undefined {
     if (!this.#inTurn || deadline >= this.#end) return undefined;
     this.#end = Math.max(deadline, this.time);
-    return Math.ceil((this.#end - this.#offset) / NANOSECONDS_PER_INSTRUCTION);
+    return this.instructionsAt(this.#end);
   }
 
   /** Something reached `cpu` that may wake it: it goes on from the time of who did it. Returns as {@link shorten}. */

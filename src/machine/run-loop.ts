@@ -45,6 +45,8 @@ export class RunLoop {
   #idleDeadlines = 0;
   #idleSince = -1;
   #executing = false;
+  /** The time at which the caller of {@link run} wants it back. */
+  #patience = Number.POSITIVE_INFINITY;
   #ended: Outcome | undefined;
   #stopped = false;
   #spinning = false;
@@ -85,6 +87,12 @@ export class RunLoop {
     this.#limitSlice(this.#rounds.poke(cpu));
   }
 
+  /** The guest's access to a device takes `nanoseconds` more than an instruction does: see {@link Rounds.stall}. */
+  stall(nanoseconds: number): void {
+    const end = this.#rounds.stall(nanoseconds);
+    if (end !== undefined) this.#limitSlice(Math.min(end, this.#rounds.instructionsAt(this.#patience)));
+  }
+
   /** The guest does something whose outcome may depend on time (a device, the time-stamp counter). */
   observeTime(): void {
     this.#rounds.observe();
@@ -118,6 +126,7 @@ export class RunLoop {
   }
 
   run(limits: RunLimits = {}): Outcome {
+    this.#patience = limits.maxTime ?? Number.POSITIVE_INFINITY;
     for (;;) {
       const awake = this.#rounds.advance(() => this.#lookForSpin());
       this.#resetIfWanted();

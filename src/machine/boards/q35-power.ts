@@ -39,6 +39,7 @@ export function addPower(setting: PowerSetting): PowerParts {
       const all = (setting.smiFeatures.negotiated & SMI_BROADCAST) !== 0;
       for (let cpu = 0; cpu < setting.cpus; cpu += 1) if (all || cpu === setting.activeCpu()) setting.raiseSmi(cpu);
     },
+    stall: (nanoseconds) => loop.stall(nanoseconds),
     // Nothing here wakes a machine: suspended to RAM it would sleep for ever.
     sleep: (state) => loop.end({ kind: 'exited', by: state === 'memory' ? 'suspend' : 'power-off', status: 0 }),
   });
