@@ -5,10 +5,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Board } from '../tests/lockstep/board.ts';
-import { FIRMWARE, GUESTS, type LockstepGuest, MissingPart } from '../tests/lockstep/guests.ts';
+import { FIRMWARE, GUESTS, type LockstepGuest } from '../tests/lockstep/guests.ts';
 import { Lockstep } from '../tests/lockstep/lockstep.ts';
 import { QemuProcess, qemuVersion } from '../tests/lockstep/qemu-process.ts';
 import { failed, reportLines } from '../tests/lockstep/report.ts';
+import { MissingPart } from '../tests/oracles/debian-packages.ts';
 
 const USAGE = `npm run test:lockstep -- [--guest NAME]... [--from N] [--steps N] [--memory-every N] [--model NAME] [--show] [--qemu PATH]
 

@@ -1,13 +1,11 @@
 /** The guests that are followed: how QEMU is started for each, and where the comparison begins. */
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { cloudKernel } from '../oracles/debian-packages.ts';
 
 export interface LockstepGuest {
   readonly name: string;
   readonly about: string;
-  /** QEMU's arguments. Throws a {@link MissingPart} when a file that they name is not there. */
+  /** QEMU's arguments. Throws a `MissingPart` when a file that they name is not there. */
   readonly qemu: () => readonly string[];
   readonly ramMegabytes: number;
   /** Where the comparison begins: a linear address that QEMU runs to on its own; `undefined`: the reset vector. */
@@ -18,53 +16,14 @@ export interface LockstepGuest {
   readonly steps: number;
 }
 
-/** A test tool that is not installed. */
-export class MissingPart extends Error {}
-
 export const FIRMWARE = '/usr/share/seabios/bios-256k.bin';
-const KERNEL_PACKAGE = 'linux-image-cloud-amd64';
-/** Where the kernel's package is unpacked when it is not installed. */
-const KERNEL_CACHE = join(tmpdir(), 'dmascope-kernel');
 /** The 32-bit entry of a bzImage, and where Debian's kernel runs once it has unpacked itself without KASLR. */
 const BZIMAGE_ENTRY = 0x10_0000n;
 const KERNEL_ENTRY = 0x100_0000n;
 const ELF_ENTRY = 24;
 
-/** Debian's kernel: DMASCOPE_KERNEL, or an installed one, or the package's, which is fetched once. */
-export function kernelFile(): string {
-  const named = process.env.DMASCOPE_KERNEL;
-  if (named !== undefined) {
-    if (!existsSync(named)) throw new MissingPart(`DMASCOPE_KERNEL names ${named}, which does not exist`);
-    return named;
-  }
-  return kernelIn('/boot') ?? kernelIn(join(KERNEL_CACHE, 'boot')) ?? fetchKernel();
-}
-
-function kernelIn(folder: string): string | undefined {
-  if (!existsSync(folder)) return undefined;
-  const name = readdirSync(folder).find((candidate) => /^vmlinuz-.*-cloud-amd64$/.test(candidate));
-  return name === undefined ? undefined : join(folder, name);
-}
-
-function fetchKernel(): string {
-  mkdirSync(KERNEL_CACHE, { recursive: true });
-  const run = (command: string, ...words: string[]) =>
-    execFileSync(command, words, { cwd: KERNEL_CACHE, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-  try {
-    const real = /Depends: (linux-image-\S+)/.exec(run('apt-cache', 'depends', KERNEL_PACKAGE))?.[1];
-    run('apt-get', 'download', real!);
-    const file = readdirSync(KERNEL_CACHE).find((name) => name.startsWith(`${real}_`))!;
-    run('dpkg', '-x', file, '.');
-  } catch (problem) {
-    throw new MissingPart(`no Linux kernel: install ${KERNEL_PACKAGE}, or name one by DMASCOPE_KERNEL (${problem})`);
-  }
-  const kernel = kernelIn(join(KERNEL_CACHE, 'boot'));
-  if (kernel === undefined) throw new MissingPart(`${KERNEL_PACKAGE} holds no vmlinuz`);
-  return kernel;
-}
-
 function linux(): string[] {
-  return ['-kernel', kernelFile(), '-append', 'nokaslr console=ttyS0 earlyprintk=serial', '-serial', 'null'];
+  return ['-kernel', cloudKernel(), '-append', 'nokaslr console=ttyS0 earlyprintk=serial', '-serial', 'null'];
 }
 
 function builtGuest(name: string, steps: number, words: string): LockstepGuest {

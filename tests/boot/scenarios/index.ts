@@ -1,0 +1,5 @@
+/** Every scenario of `npm run test:boot`. A subject's file exports its list; it is named here once. */
+import type { BootScenario } from '../scenario.ts';
+import { LINUX } from './linux.ts';
+
+export const SCENARIOS: readonly BootScenario[] = [...LINUX];
