@@ -67,15 +67,13 @@ function describeMachine(fwCfg: FwCfg, setting: FwCfgSetting): void {
 }
 
 function describeBoot(fwCfg: FwCfg, options: Q35Options): void {
-  const { menu = false, splashMilliseconds, rebootMilliseconds, strict = false, order = [] } = options.boot ?? {};
+  const { menu = false, splashMilliseconds, rebootMilliseconds } = options.boot ?? {};
   fwCfg.items.set(FW_CFG_KEYS.bootMenu, numbers(2, menu ? 1 : 0));
   if (splashMilliseconds !== undefined) fwCfg.addFile('etc/boot-menu-wait', numbers(2, splashMilliseconds));
   fwCfg.addFile('etc/boot-fail-wait', numbers(4, rebootMilliseconds ?? 0xffff_ffff));
   // HALT ends a list; QEMU leaves an empty one empty.
-  const paths = strict && order.length > 0 ? [...order, 'HALT'] : order;
-  // Lines, and a zero behind the last.
-  const text = paths.length === 0 ? '' : `${paths.join('\n')}\0`;
-  fwCfg.addFile('bootorder', new TextEncoder().encode(text));
+  // Known when all devices stand: offerBootOrder.
+  fwCfg.addFile('bootorder', new Uint8Array(0));
   fwCfg.addFile('bios-geometry', new Uint8Array(0));
 }
 

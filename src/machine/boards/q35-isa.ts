@@ -18,6 +18,7 @@ import { type MemoryRegion, type MemorySystem, type MmioOps, MmioRegion } from '
 import type { ResetCause } from '../events.ts';
 import type { RunLoop } from '../run-loop.ts';
 import type { A20Gate } from './a20-gate.ts';
+import { BootLetters } from './q35-boot-order.ts';
 import type { RamLayout } from './q35-memory-map.ts';
 import type { Q35Options } from './q35-options.ts';
 
@@ -37,6 +38,8 @@ export interface IsaSetting {
 
 export interface IsaDevices {
   readonly serial: Uart16550;
+  /** The battery-backed memory. */
+  readonly cmos: Uint8Array;
   readonly stateSources: readonly StateSource[];
   /** As after power-on; what the battery keeps stays. */
   readonly reset: () => void;
@@ -95,7 +98,7 @@ export function addIsaDevices(setting: IsaSetting): IsaDevices {
   rtc.setMemorySizes(ram.below4g, ram.above4g);
   // SeaBIOS waits for as many processors more than one.
   rtc.cmos[CMOS_FURTHER_PROCESSORS] = (options.processors?.cpus ?? 1) - 1;
-  setBootLetters(rtc, options.boot?.lettersOnce ?? options.boot?.letters);
+  const bootLetters = new BootLetters(rtc.cmos, options.boot);
   const post = new PostPort(trace);
   memory.transaction(() => {
     ports(0x20, 2, 'pic', interrupts.pic.ports('master'));
@@ -126,22 +129,11 @@ export function addIsaDevices(setting: IsaSetting): IsaDevices {
   });
   return {
     serial,
-    stateSources: [serial, pit, controlB, port92, keyboard, resetControl, rtc, post, a20],
+    cmos: rtc.cmos,
+    stateSources: [serial, pit, controlB, port92, keyboard, resetControl, rtc, post, a20, bootLetters],
     reset: () => {
       for (const device of [serial, pit, controlB, port92, keyboard, resetControl, rtc, a20]) device.reset();
-      // What the guest wrote there stays, unless the first boot was a special one.
-      if (options.boot?.lettersOnce !== undefined) setBootLetters(rtc, options.boot.letters);
+      bootLetters.reset();
     },
   };
-}
-
-const CMOS_BOOT_THIRD = 0x38;
-const CMOS_BOOT_FIRST_TWO = 0x3d;
-const BOOT_KINDS: Readonly<Record<string, number>> = { a: 1, b: 1, c: 2, d: 3, n: 4 };
-
-/** As QEMU tells a BIOS what to boot from: a nibble for each of three tries. Bit 0 of the first byte would skip a check. */
-function setBootLetters(rtc: Rtc, letters = 'cad'): void {
-  const [first = 0, second = 0, third = 0] = [...letters].map((letter) => BOOT_KINDS[letter] ?? 0);
-  rtc.cmos[CMOS_BOOT_THIRD] = third << 4;
-  rtc.cmos[CMOS_BOOT_FIRST_TWO] = (second << 4) | first;
 }

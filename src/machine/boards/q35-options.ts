@@ -3,7 +3,10 @@ import type { TraceBus } from '../../base/trace.ts';
 import type { ProcessorTopology } from '../../cpu/topology.ts';
 import type { BlockDevice } from '../../devices/block/block-device.ts';
 
-/** A device given on the command line. Addresses are assigned in order of the list unless given. */
+/**
+ * A device given on the command line. Addresses are assigned in order of the list unless given. `bootIndex`: firmware
+ * tries the device with the lowest number first; no two may have the same.
+ */
 export type DeviceOption =
   | {
       readonly kind: 'qemu-xhci' | 'nec-usb-xhci';
@@ -28,7 +31,7 @@ export type DeviceOption =
       /** QEMU's id of the drive, which the Device Identification page tells. */
       readonly driveId?: string;
       readonly removable?: boolean;
-      readonly bootIndex?: number;
+      readonly bootIndex?: number | undefined;
     }
   /** A further AHCI adapter of six ports, `ID.0` to `ID.5`. The chipset's own are `ide.0` to `ide.5`. */
   | { readonly kind: 'ahci'; readonly id?: string; readonly slot?: number }
@@ -41,7 +44,7 @@ export type DeviceOption =
       readonly bus?: string;
       readonly unit?: number;
       readonly serial?: string;
-      readonly bootIndex?: number;
+      readonly bootIndex?: number | undefined;
     }
   | {
       readonly kind: 'virtio-blk-pci';
@@ -51,8 +54,7 @@ export type DeviceOption =
       readonly serial?: string;
       /** Request queues. Default: one for each processor. */
       readonly queues?: number;
-      /** `bootindex=`: firmware tries the device with the lowest number first. */
-      readonly bootIndex?: number;
+      readonly bootIndex?: number | undefined;
     }
   | {
       readonly kind: 'virtio-rng-pci';
@@ -80,7 +82,7 @@ export interface DriveOption {
   /** `ide`: the port, 0-5. Default: the first free one. */
   readonly index?: number;
   /** Of the device that the board makes for it (`ide`, `virtio`). */
-  readonly bootIndex?: number;
+  readonly bootIndex?: number | undefined;
   readonly serial?: string;
 }
 
@@ -103,7 +105,7 @@ export interface FirmwareBoot {
   readonly letters?: string;
   /** The same for the first boot only; {@link letters} hold after a reset. */
   readonly lettersOnce?: string;
-  /** Open Firmware paths of the devices to try, first to last: `/pci@i0cf8/pci8086,2922@1f,2/drive@0/disk@0`. */
+  /** Open Firmware paths to try before the devices with a `bootIndex`: `/pci@i0cf8/pci8086,2922@1f,2/drive@0/disk@0`. */
   readonly order?: readonly string[];
   /** Try nothing behind them. */
   readonly strict?: boolean;

@@ -19,11 +19,12 @@ import { HostBridge } from '../../pci/host-bridge.ts';
 import { LpcBridge } from '../../pci/lpc-bridge.ts';
 import type { LpcResources } from '../../pci/lpc-placement.ts';
 import { CONFIG_ADDRESS_PORT, CONFIG_DATA_PORT, RootComplex } from '../../pci/root-complex.ts';
+import type { BootList } from './q35-boot-order.ts';
 import { addFirmware } from './q35-firmware.ts';
 import { POWER_MANAGEMENT_BASE, type RamLayout } from './q35-memory-map.ts';
 import type { BoardError, HandOver, Q35Options } from './q35-options.ts';
 import { placeDevices } from './q35-slots.ts';
-import { addStorage } from './q35-storage.ts';
+import { addStorage, type StorageParts } from './q35-storage.ts';
 import { addUsb } from './q35-usb.ts';
 
 export interface PciSetting {
@@ -38,6 +39,7 @@ export interface PciSetting {
   readonly ramLayout: RamLayout;
   readonly allocate: (bytes: number) => Uint8Array;
   readonly lpcResources: LpcResources;
+  readonly bootList: BootList;
 }
 
 /** Where software has put what the chipset lets it move. */
@@ -54,6 +56,8 @@ export interface PciParts {
   readonly managementMemory: MemoryRegion;
   readonly lpc: LpcBridge;
   readonly stateSources: readonly StateSource[];
+  /** The hard disks that CMOS tells of. */
+  readonly firstDisks: StorageParts['firstDisks'];
   readonly addresses: ChipsetAddresses;
   /** The first USB keyboard. */
   readonly keyboard: KeySink | undefined;
@@ -118,6 +122,7 @@ export function addPci(setting: PciSetting): PciParts | BoardError {
     managementMemory: bridge.dramControl!.managementMemory,
     keyboard: usb.keyboard,
     stateSources: [...bus.functions, bridge.hostState, lpc.wireState, ...usb.stateSources, ...storage.stateSources],
+    firstDisks: storage.firstDisks,
     addresses: {
       ecam: () => bridge.ecamAddress,
       powerManagement: () => lpc.placement.acpiBase,

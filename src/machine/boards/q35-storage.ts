@@ -5,11 +5,13 @@ import { AHCI_QEMU, AHCI_SPEC } from '../../devices/ahci/personality.ts';
 import type { AhciPort } from '../../devices/ahci/port.ts';
 import { CdRom } from '../../devices/ata/cdrom.ts';
 import { AtaDisk } from '../../devices/ata/disk.ts';
+import type { Geometry } from '../../devices/ata/identify.ts';
 import { VirtioBlock } from '../../devices/virtio/block.ts';
 import type { VirtioDevice } from '../../devices/virtio/device.ts';
 import { VirtioEntropy } from '../../devices/virtio/entropy.ts';
 import { VirtioFunction } from '../../devices/virtio/pci-function.ts';
 import type { PciBus } from '../../pci/bus.ts';
+import { openFirmwarePath } from './q35-boot-order.ts';
 import type { BoardError, DeviceOption, DriveOption } from './q35-options.ts';
 import type { PciSetting } from './q35-pci.ts';
 import { LAST_SLOT } from './q35-slots.ts';
@@ -30,13 +32,20 @@ export interface StorageSetting extends PciSetting {
 interface Socket {
   readonly name: string;
   readonly port: AhciPort;
+  readonly adapter: AhciFunction;
   readonly number: number;
 }
 
-export function addStorage(setting: StorageSetting): { readonly stateSources: readonly StateSource[] } | BoardError {
+export interface StorageParts {
+  readonly stateSources: readonly StateSource[];
+  /** The hard disks on the chipset's first two ports. */
+  readonly firstDisks: readonly (Geometry | undefined)[];
+}
+
+export function addStorage(setting: StorageSetting): StorageParts | BoardError {
   const builder = new StorageBuilder(setting);
   const error = builder.build();
-  return error ?? { stateSources: builder.stateSources };
+  return error ?? { stateSources: builder.stateSources, firstDisks: builder.firstDisks };
 }
 
 class StorageBuilder {
@@ -49,6 +58,12 @@ class StorageBuilder {
 
   constructor(setting: StorageSetting) {
     this.#setting = setting;
+  }
+
+  get firstDisks(): (Geometry | undefined)[] {
+    return this.#sockets
+      .slice(0, 2)
+      .map(({ port: { device } }) => (device instanceof AtaDisk ? device.geometry : undefined));
   }
 
   build(): BoardError | undefined {
@@ -76,7 +91,8 @@ class StorageBuilder {
       if (drive.interface !== 'ide') return undefined;
       const bus = drive.index === undefined ? undefined : `ide.${drive.index}`;
       const kind = drive.media === 'cdrom' ? 'ide-cd' : 'ide-hd';
-      return this.#addIde({ kind, drive: drive.id, ...(bus === undefined ? {} : { bus }) });
+      const { bootIndex } = drive;
+      return this.#addIde({ kind, drive: drive.id, bootIndex, ...(bus === undefined ? {} : { bus }) });
     });
   }
 
@@ -94,7 +110,7 @@ class StorageBuilder {
       case 'virtio-blk-pci':
         return this.#addVirtioBlock(device);
       case 'virtio-rng-pci':
-        return this.#addVirtio(device.kind, device.slot, new VirtioEntropy(device.seed));
+        return problemOf(this.#addVirtio(device.kind, device.slot, new VirtioEntropy(device.seed)));
       default:
         return undefined;
     }
@@ -108,7 +124,7 @@ class StorageBuilder {
     this.#adapters.push(adapter);
     this.stateSources.push(adapter.controller);
     for (const port of adapter.controller.ports) {
-      this.#sockets.push({ name: `${id}.${port.index}`, port, number: 1 + 2 * this.#sockets.length });
+      this.#sockets.push({ name: `${id}.${port.index}`, port, adapter, number: 1 + 2 * this.#sockets.length });
     }
   }
 
@@ -141,14 +157,15 @@ class StorageBuilder {
     };
     if (cdrom) socket.port.device = new CdRom({ medium: drive?.image, identity });
     else if (drive !== undefined) socket.port.device = new AtaDisk({ medium: drive.image, identity });
-    return undefined;
+    const path = `${openFirmwarePath(socket.adapter.pci)}/drive@${socket.port.index}/disk@0`;
+    return this.#setting.bootList.add(device.bootIndex, path);
   }
 
   #addVirtioDrive(drive: DriveOption): BoardError | undefined {
     const { bus } = this.#setting;
     let slot = 2;
     while (bus.at(slot, 0) !== undefined) slot += 1;
-    return this.#addVirtioBlock({ kind: 'virtio-blk-pci', drive: drive.id, slot });
+    return this.#addVirtioBlock({ kind: 'virtio-blk-pci', drive: drive.id, slot, bootIndex: drive.bootIndex });
   }
 
   #addVirtioBlock(device: VirtioBlockOption): BoardError | undefined {
@@ -156,10 +173,12 @@ class StorageBuilder {
     if (drive === undefined || 'problem' in drive) return drive;
     const queues = device.queues ?? this.#setting.options.processors?.cpus ?? 1;
     const serial = device.serial ?? drive.serial ?? '';
-    return this.#addVirtio(device.kind, device.slot, new VirtioBlock({ medium: drive.image, serial, queues }));
+    const entry = this.#addVirtio(device.kind, device.slot, new VirtioBlock({ medium: drive.image, serial, queues }));
+    if ('problem' in entry) return entry;
+    return this.#setting.bootList.add(device.bootIndex, `${openFirmwarePath(entry)}/disk@0,0`);
   }
 
-  #addVirtio(kind: PlacedKind, wanted: number | undefined, device: VirtioDevice): BoardError | undefined {
+  #addVirtio(kind: PlacedKind, wanted: number | undefined, device: VirtioDevice): BoardError | VirtioFunction {
     const slot = this.#slot(kind, wanted);
     if (typeof slot !== 'number') return slot;
     const { memory, clock, trace, bus } = this.#setting;
@@ -167,7 +186,7 @@ class StorageBuilder {
     entry.plug(bus, slot);
     entry.reset();
     this.stateSources.push(entry.deviceState);
-    return undefined;
+    return entry;
   }
 
   #slot(kind: PlacedKind, slot: number | undefined): number | BoardError {
@@ -193,6 +212,10 @@ class StorageBuilder {
     this.#used.add(id);
     return drive;
   }
+}
+
+function problemOf(result: BoardError | VirtioFunction): BoardError | undefined {
+  return 'problem' in result ? result : undefined;
 }
 
 /** The first error that `visit` returns. */

@@ -5,6 +5,7 @@ import type { UsbDevice } from '../../usb/bus.ts';
 import { UsbKeyboard } from '../../usb/devices/keyboard.ts';
 import { XhciFunction } from '../../xhci/pci-function.ts';
 import { NEC_USB_XHCI, PERSONALITIES, QEMU_XHCI, type XhciModel } from '../../xhci/personality.ts';
+import { openFirmwarePath } from './q35-boot-order.ts';
 import type { BoardError, DeviceOption } from './q35-options.ts';
 import type { PciSetting } from './q35-pci.ts';
 import { createUsbDevice, isUsbDevice, type UsbDeviceOption, type UsbPlace } from './q35-usb-devices.ts';
@@ -112,7 +113,10 @@ function attachDevice(
       clock: setting.clock,
     };
     const device = createUsbDevice(option, place);
-    if (controller.attach(device, socket) !== undefined) return device;
+    if (controller.attach(device, socket) !== undefined) {
+      const path = `${openFirmwarePath(controller.pci)}/storage@${socket + 1}/channel@0/disk@0,0`;
+      return (option.kind === 'usb-storage' && setting.bootList.add(option.bootIndex, path)) || device;
+    }
   }
   return {
     problem: `no free port for ${kind}${port === undefined ? '' : ` at port=${port}`}`,

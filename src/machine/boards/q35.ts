@@ -34,6 +34,8 @@ import { biosDataAreas } from './bios-data-area.ts';
 import { countingPorts } from './counting-ports.ts';
 import { ProcessorView } from './processor-view.ts';
 import { offerAcpiTables, placeAcpiTables } from './q35-acpi.ts';
+import { BootList, checkBootLetters, offerBootOrder } from './q35-boot-order.ts';
+import { describeDisks } from './q35-disk-types.ts';
 import { checkFirmware, firmwareBytes } from './q35-firmware.ts';
 import { addFwCfg } from './q35-fw-cfg.ts';
 import { addIsaDevices } from './q35-isa.ts';
@@ -55,7 +57,8 @@ const RAM_TRACKED_MAX = 2304 * MIB;
 export function createQ35(options: Q35Options): Machine | BoardError {
   const topology = options.processors ?? coresOfOnePackage(1);
   const { cpus } = topology;
-  const error = checkFirmware(options.firmware) ?? checkRam(options) ?? checkProcessors(cpus);
+  const error =
+    checkFirmware(options.firmware) ?? checkRam(options) ?? checkProcessors(cpus) ?? checkBootLetters(options.boot);
   if (error !== undefined) return error;
   const { trace } = options;
   const clock = new VirtualClock();
@@ -183,6 +186,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     raiseSmi: (cpu) => lines.raiseSmi(cpu),
   });
   const allocate = (bytes: number): Uint8Array => processor.allocate(bytes);
+  const bootList = new BootList();
   const pci = addPci({
     memory,
     system,
@@ -195,8 +199,11 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     ramLayout: ram,
     allocate,
     lpcResources: power.resources,
+    bootList,
   });
   if ('problem' in pci) return pci;
+  offerBootOrder(configuration.fwCfg, options.boot, bootList);
+  describeDisks(isa.cmos, pci.firstDisks);
   const acpi = { bus: pci.bus, addresses: pci.addresses, ram, apicIds: apicIds(topology), hpet: HAS_HPET };
   const names = {
     ramBytes: options.ramBytes,
