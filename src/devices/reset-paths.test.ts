@@ -20,7 +20,14 @@ beforeEach(() => {
   const root = createIoPortRoot(system);
   const reset = (kind: string) => log.push(`reset ${kind}`);
   const a20Changed = (enabled: boolean) => log.push(`a20 ${enabled}`);
-  const keyboard = new I8042({ trace, reset, a20Changed, interrupt: (level) => log.push(`irq1 ${level}`) });
+  const keyboard = new I8042({
+    trace,
+    reset,
+    a20Changed,
+    interrupt: (level) => log.push(`irq1 ${level}`),
+    mouseInterrupt: (level) => log.push(`irq12 ${level}`),
+    asQemu: false,
+  });
   const exit = new DebugExit({ port: 0xf4, size: 4, exit: (status) => log.push(`exit ${status}`) });
   const add = (port: number, size: number, ops: Debugcon['ops'], priority = 0) =>
     root.addSubregion(port, new MmioRegion(system, `port ${port}`, size, ops), priority);
@@ -84,33 +91,5 @@ describe('reset', () => {
     io.write(0xcf9, 1, 0x00);
     io.write(0xcf9, 1, 0x04);
     expect(log).toEqual(['reset hard', 'reset cpu']);
-  });
-});
-
-describe('keyboard controller without a keyboard', () => {
-  it('passes its self-tests and keeps its command byte', () => {
-    io.write(0x64, 1, 0xaa);
-    expect([io.read(0x64, 1) & 1, io.read(0x60, 1), io.read(0x64, 1) & 1]).toEqual([1, 0x55, 0]);
-    io.write(0x64, 1, 0x60);
-    io.write(0x60, 1, 0x65);
-    io.write(0x64, 1, 0x20);
-    expect(io.read(0x60, 1)).toBe(0x65);
-    io.write(0x64, 1, 0xab);
-    expect(io.read(0x60, 1)).toBe(0x00);
-  });
-
-  it('never answers for a keyboard that is not there', () => {
-    io.write(0x60, 1, 0xff);
-    expect(io.read(0x64, 1) & 1).toBe(0);
-  });
-
-  it('interrupts for a full output buffer when its command byte says so', () => {
-    io.write(0x64, 1, 0x60);
-    io.write(0x60, 1, 0x01);
-    io.write(0x64, 1, 0xd2);
-    io.write(0x60, 1, 0x1c);
-    expect(log).toEqual(['irq1 true']);
-    expect(io.read(0x60, 1)).toBe(0x1c);
-    expect(log).toEqual(['irq1 true', 'irq1 false']);
   });
 });

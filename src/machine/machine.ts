@@ -4,8 +4,9 @@ import type { Nanoseconds, VirtualClock } from '../base/clock.ts';
 import type { StateRegistry } from '../base/state.ts';
 import type { TraceBus } from '../base/trace.ts';
 import type { ProcessorLike } from '../cpu/types.ts';
-import type { KeyScript, TypingOptions } from '../devices/input/key-script.ts';
+import type { KeyScript, KeySink, TypingOptions } from '../devices/input/key-script.ts';
 import { type Chord, chordsOf } from '../devices/input/keys.ts';
+import type { MouseSink } from '../devices/input/ps2-mouse.ts';
 import { type AddressSpace, DmaView } from '../memory/index.ts';
 import { peek } from '../memory/lookup.ts';
 import type { PciBus } from '../pci/bus.ts';
@@ -32,6 +33,9 @@ export interface MachineParts {
   readonly receiveSerial: (bytes: Uint8Array) => void;
   /** Types on the machine's keyboard. */
   readonly keys: KeyScript;
+  /** Keys that go down and up now. */
+  readonly keyboard: KeySink;
+  readonly mouse: MouseSink;
 }
 
 /** What a kernel finds that is entered without firmware. */
@@ -115,6 +119,16 @@ export class Machine {
   typeKeys(keys: string | readonly Chord[], options?: TypingOptions): number | { readonly unknown: string } {
     const list = typeof keys === 'string' ? chordsOf(keys) : { chords: keys };
     return 'unknown' in list ? list : this.#parts.keys.type(list.chords, options);
+  }
+
+  /** The machine's keyboard: the one that keys go to now. {@link typeKeys} presses them on the clock. */
+  get keyboard(): KeySink {
+    return this.#parts.keyboard;
+  }
+
+  /** The machine's mouse: what is done to it happens now. */
+  get mouse(): MouseSink {
+    return this.#parts.mouse;
   }
 
   /** A debugger's read: no side effects; `undefined` unless all bytes are RAM or ROM. */

@@ -40,6 +40,7 @@ export interface IsaDevices {
   readonly serial: Uart16550;
   /** The battery-backed memory. */
   readonly cmos: Uint8Array;
+  readonly i8042: I8042;
   readonly stateSources: readonly StateSource[];
   /** As after power-on; what the battery keeps stays. */
   readonly reset: () => void;
@@ -50,6 +51,7 @@ const IRQ_TIMER = 0;
 const IRQ_KEYBOARD = 1;
 const IRQ_SERIAL = 4;
 const IRQ_RTC = 8;
+const IRQ_MOUSE = 12;
 
 export function addIsaDevices(setting: IsaSetting): IsaDevices {
   const { memory, io, clock, trace, interrupts, loop, options, ram } = setting;
@@ -87,6 +89,8 @@ export function addIsaDevices(setting: IsaSetting): IsaDevices {
     reset: resetBy('i8042'),
     a20Changed: (open) => a20.set('i8042', open),
     interrupt: irq(IRQ_KEYBOARD),
+    mouseInterrupt: irq(IRQ_MOUSE),
+    asQemu: options.personality === 'qemu',
   });
   const resetControl = new ResetControl(trace, resetBy('reset-control'));
   const { rtcSeconds } = options;
@@ -130,7 +134,11 @@ export function addIsaDevices(setting: IsaSetting): IsaDevices {
   return {
     serial,
     cmos: rtc.cmos,
-    stateSources: [serial, pit, controlB, port92, keyboard, resetControl, rtc, post, a20, bootLetters],
+    i8042: keyboard,
+    stateSources: [
+      ...[serial, pit, controlB, port92, keyboard, keyboard.keyboard, keyboard.mouse],
+      ...[resetControl, rtc, post, a20, bootLetters],
+    ],
     reset: () => {
       for (const device of [serial, pit, controlB, port92, keyboard, resetControl, rtc, a20]) device.reset();
       bootLetters.reset();

@@ -2,7 +2,6 @@
 import type { VirtualClock } from '../../base/clock.ts';
 import type { StateSource } from '../../base/state.ts';
 import type { TraceBus } from '../../base/trace.ts';
-import type { KeySink } from '../../devices/input/key-script.ts';
 import type { InterruptController } from '../../interrupts/interrupt-controller.ts';
 import {
   ContainerRegion,
@@ -19,6 +18,7 @@ import { HostBridge } from '../../pci/host-bridge.ts';
 import { LpcBridge } from '../../pci/lpc-bridge.ts';
 import type { LpcResources } from '../../pci/lpc-placement.ts';
 import { CONFIG_ADDRESS_PORT, CONFIG_DATA_PORT, RootComplex } from '../../pci/root-complex.ts';
+import type { UsbKeyboard } from '../../usb/devices/keyboard.ts';
 import type { BootList } from './q35-boot-order.ts';
 import { addFirmware } from './q35-firmware.ts';
 import { POWER_MANAGEMENT_BASE, type RamLayout } from './q35-memory-map.ts';
@@ -59,8 +59,8 @@ export interface PciParts {
   /** The hard disks that CMOS tells of. */
   readonly firstDisks: StorageParts['firstDisks'];
   readonly addresses: ChipsetAddresses;
-  /** The first USB keyboard. */
-  readonly keyboard: KeySink | undefined;
+  /** The last USB keyboard. */
+  readonly keyboard: UsbKeyboard | undefined;
   /** Leaves PCI as firmware leaves it to a kernel. */
   readonly handOver: () => void;
 }

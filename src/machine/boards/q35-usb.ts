@@ -22,7 +22,7 @@ export interface UsbSetting extends PciSetting {
 }
 
 export interface UsbParts {
-  /** The first one of the command line. */
+  /** The last one of the command line, which takes the keys, as on QEMU. */
   readonly keyboard: UsbKeyboard | undefined;
   readonly stateSources: readonly StateSource[];
 }
@@ -63,7 +63,7 @@ export function addUsb(setting: UsbSetting): UsbParts | BoardError {
   // Power-on: as on QEMU, the controllers are reset when everything is plugged in, and find their ports connected.
   for (const controller of controllers.values()) controller.pci.reset();
   return {
-    keyboard: devices.find((device) => device instanceof UsbKeyboard),
+    keyboard: devices.findLast((device) => device instanceof UsbKeyboard),
     stateSources: [...controllers.values(), ...devices.flatMap((device) => device.stateSources ?? [])],
   };
 }

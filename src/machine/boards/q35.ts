@@ -32,6 +32,7 @@ import { StuckDetector } from '../stuck-detector.ts';
 import { A20Gate } from './a20-gate.ts';
 import { biosDataAreas } from './bios-data-area.ts';
 import { countingPorts } from './counting-ports.ts';
+import { KeyRoute } from './key-route.ts';
 import { ProcessorView } from './processor-view.ts';
 import { offerAcpiTables, placeAcpiTables } from './q35-acpi.ts';
 import { BootList, checkBootLetters, offerBootOrder } from './q35-boot-order.ts';
@@ -216,7 +217,12 @@ export function createQ35(options: Q35Options): Machine | BoardError {
   const acpiTables = offerAcpiTables(configuration.fwCfg, acpi);
   late.sciIrq = () => pci.lpc.placement.sciIrq;
   view.addManagementMemory(pci.managementMemory);
-  const keys = new KeyScript(clock, () => pci.keyboard);
+  const keyboards = new KeyRoute({
+    ps2: isa.i8042.keyboard,
+    usb: pci.keyboard,
+    usbAlways: options.personality === 'qemu',
+  });
+  const keys = new KeyScript(clock, () => keyboards);
   late.reset = () => {
     power.acpi.reset();
     pci.bus.reset();
@@ -240,6 +246,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     view,
     stuck,
     loop.stateSource,
+    keyboards,
     keys,
   ]) {
     state.register(part);
@@ -259,6 +266,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     prepareDirectEntry: () => {
       interrupts.setUpAsFirmware();
       pci.handOver();
+      isa.i8042.handOver();
       const placed = placeAcpiTables(acpi);
       return {
         segments: [...biosDataAreas(), ...placeSmbios(names), ...(placed?.segments ?? [])],
@@ -267,6 +275,8 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     },
     receiveSerial: (bytes) => isa.serial.receive(bytes),
     keys,
+    keyboard: keyboards,
+    mouse: isa.i8042.mouse,
   });
   return machine;
 }

@@ -126,6 +126,11 @@ export class UsbKeyboard implements UsbDevice, KeySink {
     });
   }
 
+  /** The host has chosen a configuration: it wants to hear of keys. */
+  get configured(): boolean {
+    return this.#standard.configuration !== 0;
+  }
+
   get address(): number {
     return this.#standard.address;
   }
