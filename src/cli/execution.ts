@@ -135,7 +135,7 @@ async function executeWith(
     inflate,
   });
   if (!opened.ok) {
-    const about = opened.about === 'image' ? `${execution.spec.image.path}: ` : '';
+    const about = opened.about === 'image' ? `${execution.spec.image?.path}: ` : '';
     throw new UsageError(`${about}${opened.problem}`, opened.hint);
   }
   const { session } = opened;
@@ -148,6 +148,7 @@ async function executeWith(
     progress.clear();
     for (const output of outputs) output.flush();
   });
+  console.stopped = execution.interaction.startStopped === true;
   let outcome: Outcome;
   try {
     outcome = await runToEnd(session, host, execution.limits, { outputs, progress, console, pace });

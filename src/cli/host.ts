@@ -64,6 +64,8 @@ export interface Host {
   breathe(): Promise<void>;
   /** Waits until input comes or ends, Ctrl-C is pressed, or so much of the host's time has passed. */
   pause(milliseconds: number): Promise<void>;
+  /** Seconds since 1970 by the host's clock, UTC or as a clock on the wall there shows them. For `-rtc base=` only. */
+  wallClock(zone: 'utc' | 'localtime'): number;
   /** Milliseconds of the host, for the progress line and `--pace real` only. */
   milliseconds(): number;
   /** Where the package is installed, for the demo guests. */

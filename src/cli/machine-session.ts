@@ -21,22 +21,19 @@ export function openMachine(spec: SessionSpec, ports: SessionPorts): OpenedSessi
     ...(spec.processors === undefined ? {} : { processors: spec.processors }),
     cpuModel: spec.cpuModel,
     personality: spec.personality,
-    devices: spec.devices,
     trackWriters: spec.trackWriters,
     trace,
     serialOutput: ports.serial,
-    debugOutput: ports.debugConsole,
+    ...spec.board,
+    ...debugConsole(spec, ports),
   });
   if (!(machine instanceof Machine)) {
     return { ok: false, about: 'machine', problem: machine.problem, hint: machine.hint };
   }
-  const { initrd } = spec;
-  const loaded = machine.load(spec.image.bytes, {
-    commandLine: spec.append,
-    imageName: spec.image.path,
-    modules: initrd === undefined ? [] : [{ name: initrd.path, bytes: initrd.bytes, commandLine: initrd.path }],
-  });
-  if ('problem' in loaded) return { ok: false, about: 'image', problem: loaded.problem, hint: loaded.hint };
+  const loaded = loadKernel(machine, spec);
+  if (loaded !== undefined && 'problem' in loaded) {
+    return { ok: false, about: 'image', problem: loaded.problem, hint: loaded.hint };
+  }
   const symbols = readSymbols(spec, ports);
   const decoder = new TextDecoder();
   const view = new MachineView(machine, {
@@ -51,9 +48,26 @@ export function openMachine(spec: SessionSpec, ports: SessionPorts): OpenedSessi
   return { ok: true, session: new MachineSession(machine, engine, symbols) };
 }
 
+/** A debug console that is not where ours is by default is a device of its own. */
+function debugConsole({ devices, board }: SessionSpec, { debugConsole: output }: SessionPorts) {
+  const port = board?.debugPort;
+  if (port === undefined || output === undefined) return { devices, debugOutput: output };
+  return { devices: [...devices, { kind: 'isa-debugcon', port, output } as const] };
+}
+
+function loadKernel(machine: Machine, { image, append, initrd }: SessionSpec): ReturnType<Machine['load']> | undefined {
+  if (image === undefined) return undefined;
+  return machine.load(image.bytes, {
+    commandLine: append,
+    imageName: image.path,
+    modules: initrd === undefined ? [] : [{ name: initrd.path, bytes: initrd.bytes, commandLine: initrd.path }],
+  });
+}
+
 /** From the file given for it, else from the image; `undefined` when neither is an ELF file. */
 function readSymbols(spec: SessionSpec, ports: SessionPorts): SymbolTable | undefined {
-  const source = spec.symbols ?? { ...spec.image, bias: 0n };
+  const source = spec.symbols ?? (spec.image === undefined ? undefined : { ...spec.image, bias: 0n });
+  if (source === undefined) return undefined;
   const module = source.path.replace(/^.*[\\/]/, '');
   const read = SymbolTable.read(source.bytes, { module, bias: source.bias, inflate: ports.inflate });
   return read.ok ? read.value : undefined;

@@ -87,6 +87,12 @@ export class NodeHost implements Host {
     }
   }
 
+  wallClock(zone: 'utc' | 'localtime'): number {
+    const now = new Date();
+    const offset = zone === 'utc' ? 0 : now.getTimezoneOffset() * 60;
+    return Math.floor(now.getTime() / 1000) - offset;
+  }
+
   milliseconds(): number {
     return Number((process.hrtime.bigint() - this.#start) / 1_000_000n);
   }

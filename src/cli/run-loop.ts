@@ -39,6 +39,7 @@ export async function runToEnd(
   const lastTime = limits.maxTime ?? Number.POSITIVE_INFINITY;
   const realPace = pace === 'real' ? new RealPace(host, session) : undefined;
   console.deliver();
+  await whileStopped(console, host);
   for (;;) {
     const { inputOpen } = console;
     const slice = inputOpen ? CONSOLE_SLICE_INSTRUCTIONS : SLICE_INSTRUCTIONS;
@@ -55,14 +56,20 @@ export async function runToEnd(
       // There is work to do.
     } else if (outcome.kind === 'time-limit') await realPace!.wait();
     else if (console.inputOpen) await host.pause(WAIT_MILLISECONDS);
-    while (console.stopped && console.ending === undefined && !host.interrupted) {
-      await host.pause(WAIT_MILLISECONDS);
-      console.deliver();
-    }
+    await whileStopped(console, host);
     if (host.interrupted) return { kind: 'interrupted' };
     if (console.ending !== undefined) {
       return console.ending === 'quit' ? { kind: 'interrupted', by: 'quit' } : { kind: 'interrupted' };
     }
+  }
+}
+
+/** The monitor's `stop`: until `cont`, or until somebody ends the run. */
+async function whileStopped(console: GuestConsole, host: Host): Promise<void> {
+  while (console.stopped && console.ending === undefined && !host.interrupted) {
+    await host.pause(WAIT_MILLISECONDS);
+    // Whoever has closed the other end will never say cont.
+    if (!console.deliver() && host.input.ended) console.ending = 'quit';
   }
 }
 

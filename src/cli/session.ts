@@ -3,12 +3,22 @@ import type { TraceBus } from '../base/trace.ts';
 import type { ProcessorTopology } from '../cpu/topology.ts';
 import type { RegisterView } from '../cpu/types.ts';
 import type { MonitorAnswer } from '../debug/monitor/monitor.ts';
-import type { DeviceOption } from '../machine/boards/q35-options.ts';
+import type { DeviceOption, Q35Options } from '../machine/boards/q35-options.ts';
 import type { Outcome, RunLimits } from '../machine/outcome.ts';
+
+/** What the board is asked for beyond its size: disks, firmware, what it tells about itself. */
+export type BoardSetting = Pick<
+  Q35Options,
+  'boot' | 'drives' | 'firmware' | 'fwCfgFiles' | 'noGraphics' | 'noReboot' | 'rtcSeconds' | 'seed' | 'uuid'
+> & {
+  /** Where the debug console is; default: port 0xe9. */
+  readonly debugPort?: number;
+};
 
 /** What to build and what to load into it. */
 export interface SessionSpec {
-  readonly image: { readonly path: string; readonly bytes: Uint8Array };
+  /** The kernel to enter; `undefined`: the firmware starts what there is. */
+  readonly image: { readonly path: string; readonly bytes: Uint8Array } | undefined;
   /** Kernel command line, without the image's name. */
   readonly append: string;
   readonly initrd: { readonly path: string; readonly bytes: Uint8Array } | undefined;
@@ -23,6 +33,7 @@ export interface SessionSpec {
   readonly cpuModel: string;
   readonly personality: string;
   readonly devices: readonly DeviceOption[];
+  readonly board?: BoardSetting | undefined;
   /** Keep who stored each byte of memory last; reports name the line that wrote a bad value only with it. */
   readonly trackWriters: boolean;
 }

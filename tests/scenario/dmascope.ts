@@ -97,6 +97,10 @@ class MemoryHost implements Host {
   milliseconds(): number {
     return 0;
   }
+
+  wallClock(): number {
+    return 0;
+  }
 }
 
 export async function run(guest: Guest, extra: readonly string[] = []): Promise<Ended> {

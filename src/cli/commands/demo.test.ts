@@ -28,7 +28,7 @@ describe('dmascope demo', () => {
       { serial: 'keyboard\n' },
     );
     expect(exitCode).toBe(0);
-    expect(services.specs.map(({ image }) => image.path)).toEqual([
+    expect(services.specs.map(({ image }) => image?.path)).toEqual([
       '/pkg/guests/built/story.elf',
       '/pkg/guests/built/story-mended.elf',
     ]);

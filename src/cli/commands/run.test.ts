@@ -23,7 +23,7 @@ describe('the machine that run builds', () => {
       personality: 'spec',
       trackWriters: true,
     });
-    expect(spec.image.path).toBe('kernel.elf');
+    expect(spec.image?.path).toBe('kernel.elf');
     expect(spec.devices).toEqual([
       { kind: 'isa-debug-exit', port: 0xf4, size: 4 },
       { kind: 'qemu-xhci', id: 'xhci0' },

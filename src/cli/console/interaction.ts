@@ -10,6 +10,8 @@ export interface Interaction {
   readonly typed: readonly TypedText[];
   /** The run ends when the serial console has printed this. */
   readonly expect: Uint8Array | undefined;
+  /** The guest stands until the monitor's `cont`. */
+  readonly startStopped?: boolean;
 }
 
 /** Nobody is there. */

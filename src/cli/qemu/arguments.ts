@@ -1,8 +1,9 @@
 /** Reads a QEMU command line: single-dash long options (two dashes are the same), one argument each at most. */
 import { didYouMean } from '../suggestion.ts';
 import { UsageError } from '../usage-error.ts';
-import { defaultConfiguration, type QemuConfiguration } from './configuration.ts';
+import { type CharacterTarget, defaultConfiguration, type QemuConfiguration } from './configuration.ts';
 import { checkDevices } from './devices.ts';
+import { driveAt } from './drives.ts';
 import { QEMU_OPTIONS, UNSUPPORTED_OPTIONS } from './options.ts';
 
 export interface QemuArgumentContext {
@@ -31,8 +32,9 @@ export function readQemuArguments(args: readonly string[], context: QemuArgument
   const optionContext = { ...context, configuration };
   for (let at = 0; at < args.length; at += 1) {
     const word = args[at]!;
-    if (!word.startsWith('-') || word === '-') {
-      throw new UsageError(`${word}: disk images are not supported yet`, 'give the kernel with -kernel FILE');
+    if (!word.startsWith('-')) {
+      configuration.drives.push(driveAt('', word, 0, 'disk', configuration.drives));
+      continue;
     }
     const name = word.replace(/^--?/, '');
     if (name === 'h' || name === 'help') return { kind: 'help', topic: 'options' };
@@ -69,7 +71,14 @@ function checkTogether(configuration: QemuConfiguration): void {
   if (kernel === undefined) {
     if (append !== undefined) throw new UsageError('-append only allowed with -kernel option');
     if (initrd !== undefined) throw new UsageError('-initrd only allowed with -kernel option');
-    throw new UsageError('no -kernel: starting from firmware or a disk is not supported yet', 'give -kernel FILE');
+  } else if (configuration.bios !== undefined || configuration.drives.some((drive) => drive.interface === 'pflash')) {
+    throw new UsageError(
+      'firmware and -kernel: dmascope enters a kernel directly, without firmware',
+      'leave -bios or the flash out, or let the firmware load the kernel from a disk',
+    );
+  }
+  if (configuration.startStopped && !configuration.monitorOnStdio && !serials.some(isMultiplexed) && !noGraphic) {
+    throw new UsageError('-S: nobody could start the guest again', 'add -monitor stdio or -serial mon:stdio');
   }
   checkDevices(configuration.devices);
   const further = serials.slice(1).find((target) => target.kind !== 'none');
@@ -84,4 +93,8 @@ function checkTogether(configuration: QemuConfiguration): void {
   if (debugConsole?.kind === 'stdio' && serials[0]?.kind === 'stdio') {
     throw new UsageError('-serial stdio and -debugcon stdio: cannot use stdio by multiple character devices');
   }
+}
+
+function isMultiplexed(target: CharacterTarget): boolean {
+  return target.kind === 'stdio' && target.multiplexed;
 }

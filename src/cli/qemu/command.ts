@@ -5,15 +5,17 @@ import { TRACE_EVENT_NAMES } from '../../debug/trace-lines.ts';
 import type { Outcome } from '../../machine/outcome.ts';
 import type { Interaction } from '../console/interaction.ts';
 import { createDisassembler } from '../disassembler.ts';
-import { type AttachContext, execute, type GuestOutput, readInput } from '../execution.ts';
+import { type AttachContext, type Execution, execute, type GuestOutput, readInput } from '../execution.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Host } from '../host.ts';
 import type { Services } from '../session.ts';
 import { readSymbolsOption } from '../symbols-option.ts';
 import { Talk } from '../talk.ts';
 import { readQemuArguments } from './arguments.ts';
+import { buildBoard } from './board.ts';
 import type { CharacterTarget, QemuConfiguration } from './configuration.ts';
 import { DEVICE_MODELS } from './devices.ts';
+import { OpenDrives } from './open-drives.ts';
 import { QEMU_OPTIONS } from './options.ts';
 
 export async function runQemuForm(host: Host, services: Services, args: readonly string[]): Promise<number> {
@@ -27,11 +29,21 @@ export async function runQemuForm(host: Host, services: Services, args: readonly
     return EXIT.clean;
   }
   const { configuration } = read;
-  const kernel = configuration.kernel!;
   if (!configuration.machineNamed) talk.note("no -M: QEMU would build its default board 'pc'; this is a q35");
-  const result = await execute(host, services, talk, {
+  const files = new OpenDrives(host);
+  try {
+    const { exitCode } = await execute(host, services, talk, executionOf(host, files, configuration));
+    return exitCode;
+  } finally {
+    for (const problem of files.close()) talk.error(`what the guest wrote may be lost: ${problem}`);
+  }
+}
+
+function executionOf(host: Host, files: OpenDrives, configuration: QemuConfiguration): Execution {
+  const { kernel } = configuration;
+  return {
     spec: {
-      image: readInput(host, 'the kernel', kernel),
+      image: kernel === undefined ? undefined : readInput(host, 'the kernel', kernel),
       append: configuration.append ?? '',
       initrd: configuration.initrd === undefined ? undefined : readInput(host, 'the initrd', configuration.initrd),
       symbols: readSymbolsOption(host, configuration.symbols),
@@ -40,8 +52,8 @@ export async function runQemuForm(host: Host, services: Services, args: readonly
       processors: configuration.processors,
       cpuModel: configuration.cpuModel,
       personality: configuration.personality,
-      devices: configuration.devices,
       trackWriters: true,
+      ...buildBoard(host, files, configuration),
     },
     limits: { maxInstructions: configuration.maxInstructions, maxTime: configuration.maxTime },
     serial: serialTarget(configuration),
@@ -52,8 +64,7 @@ export async function runQemuForm(host: Host, services: Services, args: readonly
     interaction: interactionOf(configuration),
     exitCode: (outcome) => qemuExitCode(outcome, configuration.expect !== undefined),
     attach: (context) => attachLog(context, host, configuration),
-  });
-  return result.exitCode;
+  };
 }
 
 function interactionOf(configuration: QemuConfiguration): Interaction {
@@ -70,6 +81,7 @@ function interactionOf(configuration: QemuConfiguration): Interaction {
     pace,
     typed,
     expect,
+    startStopped: configuration.startStopped,
   };
 }
 

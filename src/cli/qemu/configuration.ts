@@ -1,8 +1,11 @@
 /** What a QEMU command line asks for, in dmascope's terms. */
 import type { ProcessorTopology } from '../../cpu/topology.ts';
-import type { DeviceOption } from '../../machine/boards/q35-options.ts';
+import type { FirmwareBoot } from '../../machine/boards/q35-options.ts';
 import type { Pace } from '../console/pace.ts';
 import type { TypedText } from '../console/scripted-input.ts';
+import type { ClockBase, FirmwareFile } from './board-options.ts';
+import type { ConfiguredDevice } from './device-models.ts';
+import type { DriveRequest } from './drives.ts';
 
 /** Where a character device's bytes go. */
 export type CharacterTarget =
@@ -13,6 +16,7 @@ export type CharacterTarget =
 
 export interface QemuConfiguration {
   kernel: string | undefined;
+  bios: string | undefined;
   append: string | undefined;
   initrd: string | undefined;
   ramBytes: number;
@@ -23,7 +27,17 @@ export interface QemuConfiguration {
   cpuModel: string;
   /** The machine was named; QEMU's own default would be another board. */
   machineNamed: boolean;
-  devices: DeviceOption[];
+  devices: ConfiguredDevice[];
+  drives: DriveRequest[];
+  /** `-snapshot`: what guests write to disks stays in memory. */
+  snapshot: boolean;
+  boot: FirmwareBoot;
+  clock: ClockBase | undefined;
+  uuid: Uint8Array | undefined;
+  firmwareFiles: FirmwareFile[];
+  seed: number | undefined;
+  /** Ids of `-object rng-...`. */
+  entropySources: string[];
   /** `-serial`, in their order: COM1 is the first. */
   serials: CharacterTarget[];
   debugConsole: CharacterTarget | undefined;
@@ -48,11 +62,16 @@ export interface QemuConfiguration {
   expect: Uint8Array | undefined;
   /** `-monitor stdio`. */
   monitorOnStdio: boolean;
+  /** `-S`: the guest stands until the monitor lets it go. */
+  startStopped: boolean;
+  /** `-global isa-debugcon.iobase=`. */
+  debugPort: number | undefined;
 }
 
 export function defaultConfiguration(): QemuConfiguration {
   return {
     kernel: undefined,
+    bios: undefined,
     append: undefined,
     initrd: undefined,
     ramBytes: 128 * 2 ** 20,
@@ -61,6 +80,14 @@ export function defaultConfiguration(): QemuConfiguration {
     cpuModel: 'qemu64',
     machineNamed: false,
     devices: [],
+    drives: [],
+    snapshot: false,
+    boot: {},
+    clock: undefined,
+    uuid: undefined,
+    firmwareFiles: [],
+    seed: undefined,
+    entropySources: [],
     serials: [],
     debugConsole: undefined,
     noGraphic: false,
@@ -80,5 +107,7 @@ export function defaultConfiguration(): QemuConfiguration {
     typed: [],
     expect: undefined,
     monitorOnStdio: false,
+    startStopped: false,
+    debugPort: undefined,
   };
 }

@@ -9,11 +9,13 @@ import { cpuOptionMessage } from '../cpu-option-message.ts';
 import { checkedRam, checkedRamBelow4g, parseSize } from '../quantities.ts';
 import { didYouMean } from '../suggestion.ts';
 import { UsageError } from '../usage-error.ts';
+import { BOARD_OPTIONS } from './board-option-rows.ts';
 import type { CharacterTarget, QemuConfiguration } from './configuration.ts';
 import { parseDevice } from './devices.ts';
 import { parseOptionList } from './option-list.ts';
 import { readOwnOptions } from './own-options.ts';
 import { parseProcessors } from './processors.ts';
+import { STORAGE_OPTIONS } from './storage-options.ts';
 
 /** What reading an option may say besides changing the configuration. */
 export interface OptionContext {
@@ -126,7 +128,7 @@ function readTrace({ configuration, note }: OptionContext, argument: string): vo
 }
 
 /** Keeps a value as it is. */
-function keep(key: 'kernel' | 'append' | 'initrd' | 'logFile', help: string): QemuOption {
+function keep(key: 'kernel' | 'bios' | 'append' | 'initrd' | 'logFile', help: string): QemuOption {
   return {
     argument: true,
     help,
@@ -154,7 +156,8 @@ const machine = (option: string): QemuOption => ({
 
 /** Options in the order of the help text. */
 export const QEMU_OPTIONS: Readonly<Record<string, QemuOption>> = {
-  kernel: keep('kernel', 'Multiboot 1 or 2 or ELF64 kernel'),
+  kernel: keep('kernel', 'Linux (bzImage or PVH), Multiboot 1 or 2 or ELF64 kernel'),
+  bios: keep('bios', "firmware: a path, or a name in Debian's folders (default without -kernel: bios-256k.bin)"),
   append: keep('append', 'kernel command line'),
   initrd: keep('initrd', 'module or initial RAM disk'),
   M: machine('M'),
@@ -176,6 +179,7 @@ export const QEMU_OPTIONS: Readonly<Record<string, QemuOption>> = {
       configuration.devices.push(parseDevice(argument));
     },
   },
+  ...STORAGE_OPTIONS,
   serial: {
     argument: true,
     help: 'where the serial port goes: stdio, mon:stdio, file:PATH, null, none',
@@ -210,6 +214,7 @@ export const QEMU_OPTIONS: Readonly<Record<string, QemuOption>> = {
   'no-user-config': nothing('no configuration files (there are none)'),
   'no-reboot': flag('noReboot', 'end instead of rebooting'),
   name: { argument: true, help: 'a name for the guest (without effect)', apply: () => undefined },
+  ...BOARD_OPTIONS,
   d: { argument: true, help: 'log items', apply: readLog },
   D: keep('logFile', 'file for the log; without it the log goes to stderr'),
   trace: { argument: true, help: 'trace events by pattern', apply: readTrace },
@@ -230,15 +235,9 @@ export const QEMU_OPTIONS: Readonly<Record<string, QemuOption>> = {
  * not its argument.
  */
 export const UNSUPPORTED_OPTIONS: Readonly<Record<string, string>> = {
-  bios: 'firmware images are not supported yet: a kernel is entered directly',
-  pflash: 'flash is not supported yet',
-  drive: 'disks are not supported yet',
-  hda: 'disks are not supported yet',
-  hdb: 'disks are not supported yet',
-  cdrom: 'disks are not supported yet',
-  fda: 'disks are not supported yet',
-  boot: 'there is no firmware that would boot',
-  blockdev: 'disks are not supported yet',
+  fda: 'there is no floppy drive',
+  fdb: 'there is no floppy drive',
+  blockdev: 'use -drive file=PATH,if=none,id=NAME',
   usb: 'there is no USB 1.1 or 2.0 controller: use -device qemu-xhci',
   usbdevice: 'use -device qemu-xhci -device usb-kbd',
   netdev: 'there is no network',
@@ -247,26 +246,20 @@ export const UNSUPPORTED_OPTIONS: Readonly<Record<string, string>> = {
   qmp: 'QMP is not supported yet',
   gdb: 'the gdb stub is not supported yet',
   s: 'the gdb stub is not supported yet',
-  S: 'stopping at power-on needs the gdb stub, which is not supported yet',
   qtest: 'qtest is not supported yet',
   icount: 'time is always counted in instructions here; leave it out',
-  snapshot: 'disks are not supported yet',
   loadvm: 'snapshots are not supported yet',
-  object: 'objects are not supported',
-  global: 'global properties are not supported',
   set: 'this is not supported',
   dtb: 'a PC has no device tree',
-  fw_cfg: 'the firmware configuration device is not supported yet',
-  smbios: 'SMBIOS tables are not supported yet',
-  acpitable: 'ACPI tables are not supported yet',
-  rtc: 'the clock always starts at a fixed time, so that runs repeat',
+  smbios: 'the SMBIOS tables are as they are',
+  acpitable: 'the ACPI tables are as they are',
   'enable-kvm': 'dmascope emulates every instruction itself: leave it out',
   daemonize: 'this is not supported',
   spice: 'there is no display',
   vnc: 'there is no display',
   'no-shutdown': 'dmascope always ends with the guest',
-  'no-acpi': 'there are no ACPI tables to leave out',
-  'no-hpet': 'there is no HPET to leave out',
+  'no-acpi': 'the board always has ACPI',
+  'no-hpet': 'the HPET cannot be left out',
   action: 'this is not supported',
   watchdog: 'there is no watchdog',
   plugin: 'TCG plugins are not supported',
@@ -275,6 +268,6 @@ export const UNSUPPORTED_OPTIONS: Readonly<Record<string, string>> = {
   k: 'there is no display',
   'full-screen': 'there is no display',
   sandbox: 'this is not supported',
-  L: 'there are no firmware files',
+  L: 'give firmware by its path: -bios FILE',
   singlestep: 'this is not supported',
 };

@@ -124,6 +124,10 @@ export class FakeHost implements Host {
     return Promise.resolve();
   }
 
+  wallClock(zone: 'utc' | 'localtime'): number {
+    return zone === 'utc' ? 1_700_000_000 : 1_700_003_600;
+  }
+
   milliseconds(): number {
     this.clock += 700;
     return this.clock;

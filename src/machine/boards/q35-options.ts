@@ -148,6 +148,8 @@ export interface Q35Options {
   readonly firmware?: FirmwareOption;
   /** A reset ends the run. Default: true without firmware, which alone could start again. */
   readonly noReboot?: boolean;
+  /** Start of the random numbers of RDRAND and RDSEED, 32 bits. Default: the same in every run. */
+  readonly seed?: number;
   /** Seconds since 1970 that the real-time clock shows at power-on. Default: 2024-01-01, so that runs repeat. */
   readonly rtcSeconds?: number;
 }

@@ -88,6 +88,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
       topology,
       model: options.cpuModel,
       trackWriters: options.trackWriters,
+      ...(options.seed === undefined ? {} : { seed: options.seed }),
       // KVM and silicon raise #GP for a model-specific register that does not exist; QEMU's TCG answers zero.
       unknownMsrs: options.personality === 'qemu' ? 'zero' : 'fault',
     },

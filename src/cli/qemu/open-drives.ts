@@ -1,0 +1,84 @@
+/** From the drives that were asked for to opened images: in place, read-only, or with their writes kept in memory. */
+import type { BlockDevice } from '../../devices/block/block-device.ts';
+import { openImage } from '../../devices/block/open-image.ts';
+import { FileProblem, type Host, type OpenFile } from '../host.ts';
+import { UsageError } from '../usage-error.ts';
+import type { DriveRequest } from './drives.ts';
+
+/** What is open during a run. Written bytes are on the host's disk when {@link close} returns. */
+export class OpenDrives {
+  readonly #host: Host;
+  readonly #files: OpenFile[] = [];
+  readonly #written = new Map<string, string>();
+
+  constructor(host: Host) {
+    this.#host = host;
+  }
+
+  /** `undefined`: there is no medium in the drive. Throws `UsageError` for a file that does not do. */
+  open(drive: DriveRequest, snapshotAll: boolean): BlockDevice | undefined {
+    const { path, option } = drive;
+    if (path === undefined) return undefined;
+    // Flash keeps its variables: QEMU's -snapshot leaves out what is read-only only.
+    const snapshot = drive.readOnly ? false : (drive.snapshot ?? snapshotAll);
+    const file = this.#file(option, path, drive.readOnly || snapshot ? 'read' : 'read-write');
+    this.#files.push(file);
+    const image = openImage(file, { id: drive.id, format: drive.format, snapshot });
+    if ('problem' in image) throw new UsageError(`${option}: ${image.problem}`, image.hint);
+    if (image.readOnly && !drive.readOnly) {
+      throw new UsageError(
+        `${option}: qcow2 images cannot be written here`,
+        `snapshot=on keeps writes in memory; qemu-img convert -O raw ${path} disk.img makes an image that can be written`,
+      );
+    }
+    if (image.readOnly && drive.interface === 'ide' && drive.media === 'disk') {
+      throw new UsageError(
+        `${option}: a SATA disk cannot be read-only`,
+        'use snapshot=on, which keeps writes in memory, or if=virtio',
+      );
+    }
+    return image;
+  }
+
+  /** Brings what was written to the host's disk. Returns what went wrong. */
+  close(): readonly string[] {
+    const problems: string[] = [];
+    for (const file of this.#files.splice(0)) {
+      const problem = file.writable ? file.flush() : undefined;
+      if (problem !== undefined) problems.push(`${file.name}: ${problem}`);
+      file.close();
+    }
+    return problems;
+  }
+
+  #file(option: string, path: string, access: 'read' | 'read-write'): OpenFile {
+    const other = this.#written.get(path);
+    if (access === 'read-write' && other !== undefined) {
+      throw new UsageError(
+        `${option}: ${path} is written by ${other} already`,
+        'two drives would damage it: snapshot=on',
+      );
+    }
+    try {
+      const file = this.#host.openFile(path, access);
+      if (access === 'read-write') this.#written.set(path, option);
+      return file;
+    } catch (error) {
+      if (!(error instanceof FileProblem)) throw error;
+      throw new UsageError(`${option}: cannot open ${path}: ${error.reason}`, this.#hint(path, access));
+    }
+  }
+
+  /** What would work with this file, if anything does. */
+  #hint(path: string, access: 'read' | 'read-write'): string | undefined {
+    if (access === 'read-write') {
+      try {
+        this.#host.openFile(path, 'read').close();
+        return 'it can be read: snapshot=on keeps writes in memory, readonly=on allows none';
+      } catch (error) {
+        if (!(error instanceof FileProblem)) throw error;
+      }
+    }
+    return `to make an empty disk: truncate -s 64M ${path}`;
+  }
+}
