@@ -121,13 +121,13 @@ class MachineSession implements Session {
     return this.#machine.clock.nextDeadline();
   }
 
-  monitor(line: string): MonitorAnswer {
+  monitor(line: string, paused: boolean): MonitorAnswer {
     this.#monitor ??= new Monitor({
       machine: this.#machine,
       disassemble: createDisassembler(),
       describeCode: (pc) => this.describeCode(pc),
     });
-    return this.#monitor.run(line);
+    return this.#monitor.run(line, paused);
   }
 
   describeCode(pc: bigint): string {

@@ -95,7 +95,7 @@ export interface Session {
   /** Guest time of the next thing that will happen by itself; `undefined`: nothing will. */
   readonly nextDeadline: number | undefined;
   /** Does what a line of the monitor says (`info registers`). */
-  monitor(line: string): MonitorAnswer;
+  monitor(line: string, paused: boolean): MonitorAnswer;
   /** Names the code at an address: `xhci_init+0x1c (xhci.c:88)`; hex when nothing is known. */
   describeCode(pc: bigint): string;
   /** Ends the diagnosis. Call once, after the last `run`. */

@@ -26,5 +26,5 @@ declare module '../base/trace.ts' {
   }
 }
 
-/** Who reset the machine: the keyboard controller, port 0x92, port 0xcf9, or a processor that shut down. */
-export type ResetCause = 'i8042' | 'port92' | 'reset-control' | 'triple-fault';
+/** Who reset the machine: the keyboard controller, port 0x92, port 0xcf9, a processor that shut down, or a person. */
+export type ResetCause = 'i8042' | 'port92' | 'reset-control' | 'triple-fault' | 'button';

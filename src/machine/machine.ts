@@ -10,6 +10,7 @@ import type { MouseSink } from '../devices/input/ps2-mouse.ts';
 import { type AddressSpace, DmaView } from '../memory/index.ts';
 import { peek } from '../memory/lookup.ts';
 import type { PciBus } from '../pci/bus.ts';
+import type { Inventory } from './inventory.ts';
 import { loadImage } from './loaders/image.ts';
 import type { LoadError, LoadOptions, LoadPlan, LoadSegment, MemoryMapEntry } from './loaders/load-plan.ts';
 import type { Outcome, RunLimits } from './outcome.ts';
@@ -36,6 +37,10 @@ export interface MachineParts {
   /** Keys that go down and up now. */
   readonly keyboard: KeySink;
   readonly mouse: MouseSink;
+  readonly inventory: Inventory;
+  /** A reset ends the run: there is nothing that could start again, or nobody wants it to. */
+  readonly resetEnds: boolean;
+  readonly pressPowerButton: () => void;
 }
 
 /** What a kernel finds that is entered without firmware. */
@@ -129,6 +134,23 @@ export class Machine {
   /** The machine's mouse: what is done to it happens now. */
   get mouse(): MouseSink {
     return this.#parts.mouse;
+  }
+
+  /** What is attached. */
+  get inventory(): Inventory {
+    return this.#parts.inventory;
+  }
+
+  /** The reset button: before the next instruction. */
+  reset(): void {
+    const { loop, resetEnds } = this.#parts;
+    if (resetEnds) loop.end({ kind: 'exited', by: 'reset', status: 0 });
+    else loop.reset('button');
+  }
+
+  /** The power button: an ACPI event, with which an operating system does as it likes (ACPI 6.4 §4.8.3.1.1). */
+  pressPowerButton(): void {
+    this.#parts.pressPowerButton();
   }
 
   /** A debugger's read: no side effects; `undefined` unless all bytes are RAM or ROM. */

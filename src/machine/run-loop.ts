@@ -154,7 +154,8 @@ export class RunLoop {
     const { processor, resets } = this.#ports;
     const { pc, instructions: instruction } = processor;
     if (resets.active) resets.emit({ cause, pc, time: this.#rounds.time, instruction });
-    if (this.#reboots.isLoop(pc, instruction)) {
+    // A person may press the button as often as they like.
+    if (cause !== 'button' && this.#reboots.isLoop(pc, instruction)) {
       this.#ended = { kind: 'boot-loop', pc, resets: BOOT_LOOP_RESETS };
       return;
     }

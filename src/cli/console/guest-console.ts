@@ -1,5 +1,5 @@
 /** Stdin on its way to the guest's serial port or to the monitor (docs/adr/0007). */
-import type { Host } from '../host.ts';
+import { FileProblem, type Host } from '../host.ts';
 import type { Session } from '../session.ts';
 import { ESCAPE_HELP, EscapeKeys, type KeyAction, type KeyMode } from './escape-keys.ts';
 import { LineEditor } from './line-editor.ts';
@@ -101,11 +101,23 @@ export class GuestConsole {
 
   #command(line: string): void {
     this.before();
-    const { text, request } = this.#session.monitor(line);
+    const { text, request, file } = this.#session.monitor(line, this.stopped);
     this.#host.out.write(text);
+    if (file !== undefined) this.#write(file);
     if (request === 'quit') this.ending ??= 'quit';
     if (request === 'stop') this.stopped = true;
     if (request === 'cont') this.stopped = false;
     if (this.ending === undefined) this.#host.out.write(PROMPT);
+  }
+
+  #write({ path, bytes }: { readonly path: string; readonly bytes: Uint8Array }): void {
+    try {
+      const file = this.#host.createFile(path);
+      file.write(bytes);
+      file.close();
+    } catch (error) {
+      if (!(error instanceof FileProblem)) throw error;
+      this.#host.out.write(`failed to open file '${path}': ${error.reason}\n`);
+    }
   }
 }

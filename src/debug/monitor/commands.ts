@@ -2,12 +2,16 @@
 import { hex } from '../../base/address.ts';
 import { formatMtree } from '../../memory/mtree.ts';
 import { dumpRegisters } from '../register-dump.ts';
+import { CONTROL_COMMANDS } from './control-commands.ts';
+import { blockText, usbText } from './device-text.ts';
 import { evaluate } from './expression.ts';
 import { dumpMemory } from './memory-dump.ts';
 import type { MonitorAnswer, MonitorPorts } from './monitor.ts';
 import { pciText } from './pci-text.ts';
 
 export interface MonitorContext extends MonitorPorts {
+  /** `stop` was given. */
+  readonly paused: boolean;
   /** The processor that `info registers` and `x` mean (`cpu N`). */
   readonly selected: { cpu: number };
 }
@@ -26,6 +30,7 @@ export const COMMANDS: readonly MonitorCommand[] = [
   { names: ['quit', 'q'], usage: 'quit|q', help: 'end the run', run: () => ({ text: '', request: 'quit' }) },
   { names: ['stop', 's'], usage: 'stop|s', help: 'stop emulation', run: () => ({ text: '', request: 'stop' }) },
   { names: ['cont', 'c'], usage: 'cont|c', help: 'resume emulation', run: () => ({ text: '', request: 'cont' }) },
+  ...CONTROL_COMMANDS,
   { names: ['cpu'], usage: 'cpu index', help: 'set the default CPU', run: selectCpu },
   { names: ['info registers'], usage: 'info registers [-a]', help: 'show the cpu registers', run: registers },
   { names: ['info cpus'], usage: 'info cpus', help: 'show the CPUs and what they do', run: cpus },
@@ -35,6 +40,18 @@ export const COMMANDS: readonly MonitorCommand[] = [
     usage: 'info pci',
     help: 'show PCI info',
     run: ({ machine }) => ({ text: pciText(machine.pci) }),
+  },
+  {
+    names: ['info block'],
+    usage: 'info block',
+    help: 'show the disks and discs',
+    run: ({ machine }) => ({ text: blockText(machine.inventory) }),
+  },
+  {
+    names: ['info usb'],
+    usage: 'info usb',
+    help: 'show the USB devices',
+    run: ({ machine }) => ({ text: usbText(machine.inventory) }),
   },
   { names: ['info status'], usage: 'info status', help: 'show how far the machine is', run: status },
   {
@@ -104,9 +121,11 @@ function mtree({ machine }: MonitorContext, args: readonly string[]): MonitorAns
   return { text: formatMtree([machine.addressSpace, machine.ioSpace], options) };
 }
 
-function status({ machine }: MonitorContext): MonitorAnswer {
+function status({ machine, paused }: MonitorContext): MonitorAnswer {
   const seconds = (machine.clock.now() / 1e9).toFixed(9);
-  return { text: `VM status: running\n${machine.processor.instructions} instructions, ${seconds} s of guest time\n` };
+  return {
+    text: `VM status: ${paused ? 'paused' : 'running'}\n${machine.processor.instructions} instructions, ${seconds} s of guest time\n`,
+  };
 }
 
 function print(context: MonitorContext, args: readonly string[]): MonitorAnswer {

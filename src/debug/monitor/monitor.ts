@@ -18,6 +18,8 @@ export interface MonitorAnswer {
   readonly text: string;
   /** What the machine's owner has to do. */
   readonly request?: 'quit' | 'stop' | 'cont';
+  /** What to write to a file of the host. */
+  readonly file?: { readonly path: string; readonly bytes: Uint8Array };
 }
 
 export class Monitor {
@@ -28,8 +30,8 @@ export class Monitor {
     this.#ports = ports;
   }
 
-  /** Does one line. A mistake in it is an answer. */
-  run(line: string): MonitorAnswer {
+  /** Does one line. A mistake in it is an answer. `paused`: the guest stands. */
+  run(line: string, paused = false): MonitorAnswer {
     const words = line.trim().split(/\s+/);
     const [name = ''] = words;
     if (name === '') return { text: '' };
@@ -39,7 +41,7 @@ export class Monitor {
       const base = name === 'info' ? `info ${words[1]}` : name.split('/')[0]!;
       return { text: `unknown command: '${base}'\n` };
     }
-    return command.run({ ...this.#ports, selected: this.#selected }, rest);
+    return command.run({ ...this.#ports, paused, selected: this.#selected }, rest);
   }
 }
 

@@ -19,6 +19,7 @@ import { LpcBridge } from '../../pci/lpc-bridge.ts';
 import type { LpcResources } from '../../pci/lpc-placement.ts';
 import { CONFIG_ADDRESS_PORT, CONFIG_DATA_PORT, RootComplex } from '../../pci/root-complex.ts';
 import type { UsbKeyboard } from '../../usb/devices/keyboard.ts';
+import type { Inventory } from '../inventory.ts';
 import type { BootList } from './q35-boot-order.ts';
 import { addFirmware } from './q35-firmware.ts';
 import { POWER_MANAGEMENT_BASE, type RamLayout } from './q35-memory-map.ts';
@@ -40,6 +41,7 @@ export interface PciSetting {
   readonly allocate: (bytes: number) => Uint8Array;
   readonly lpcResources: LpcResources;
   readonly bootList: BootList;
+  readonly inventory: Inventory;
 }
 
 /** Where software has put what the chipset lets it move. */

@@ -157,6 +157,12 @@ class StorageBuilder {
     };
     if (cdrom) socket.port.device = new CdRom({ medium: drive?.image, identity });
     else if (drive !== undefined) socket.port.device = new AtaDisk({ medium: drive.image, identity });
+    this.#setting.inventory.blocks.push({
+      id: drive?.id ?? socket.name,
+      medium: drive?.image,
+      place: `${device.kind} on ${socket.name}`,
+      removable: cdrom,
+    });
     const path = `${openFirmwarePath(socket.adapter.pci)}/drive@${socket.port.index}/disk@0`;
     return this.#setting.bootList.add(device.bootIndex, path);
   }
@@ -175,6 +181,8 @@ class StorageBuilder {
     const serial = device.serial ?? drive.serial ?? '';
     const entry = this.#addVirtio(device.kind, device.slot, new VirtioBlock({ medium: drive.image, serial, queues }));
     if ('problem' in entry) return entry;
+    const place = `${device.kind} at ${entry.label}`;
+    this.#setting.inventory.blocks.push({ id: drive.id, medium: drive.image, place, removable: false });
     return this.#setting.bootList.add(device.bootIndex, `${openFirmwarePath(entry)}/disk@0,0`);
   }
 

@@ -5,6 +5,7 @@ import type { UsbDevice } from '../../usb/bus.ts';
 import { UsbKeyboard } from '../../usb/devices/keyboard.ts';
 import { XhciFunction } from '../../xhci/pci-function.ts';
 import { NEC_USB_XHCI, PERSONALITIES, QEMU_XHCI, type XhciModel } from '../../xhci/personality.ts';
+import type { AttachedUsb, Inventory } from '../inventory.ts';
 import { openFirmwarePath } from './q35-boot-order.ts';
 import type { BoardError, DeviceOption } from './q35-options.ts';
 import type { PciSetting } from './q35-pci.ts';
@@ -114,6 +115,12 @@ function attachDevice(
     };
     const device = createUsbDevice(option, place);
     if (controller.attach(device, socket) !== undefined) {
+      takeStock(setting.inventory, option, {
+        device,
+        bus: [...controllers.values()].indexOf(controller),
+        port: socket + 1,
+        id: option.id,
+      });
       const path = `${openFirmwarePath(controller.pci)}/storage@${socket + 1}/channel@0/disk@0,0`;
       return (option.kind === 'usb-storage' && setting.bootList.add(option.bootIndex, path)) || device;
     }
@@ -122,4 +129,12 @@ function attachDevice(
     problem: `no free port for ${kind}${port === undefined ? '' : ` at port=${port}`}`,
     hint: 'raise p2= of the controller, or take another port=',
   };
+}
+
+function takeStock({ usb, blocks }: Inventory, option: UsbDeviceOption, attached: AttachedUsb): void {
+  usb.push(attached);
+  if (option.kind !== 'usb-storage') return;
+  const { disk, driveId, removable = false } = option;
+  const place = `usb-storage on port ${attached.port}`;
+  blocks.push({ id: driveId ?? place, medium: disk, place, removable });
 }

@@ -26,6 +26,7 @@ import {
   RamRegion,
   WHOLE_ADDRESS_SPACE,
 } from '../../memory/index.ts';
+import { Inventory } from '../inventory.ts';
 import { Machine } from '../machine.ts';
 import { RunLoop } from '../run-loop.ts';
 import { StuckDetector } from '../stuck-detector.ts';
@@ -189,6 +190,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
   });
   const allocate = (bytes: number): Uint8Array => processor.allocate(bytes);
   const bootList = new BootList();
+  const inventory = new Inventory();
   const pci = addPci({
     memory,
     system,
@@ -202,6 +204,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     allocate,
     lpcResources: power.resources,
     bootList,
+    inventory,
   });
   if ('problem' in pci) return pci;
   offerBootOrder(configuration.fwCfg, options.boot, bootList);
@@ -278,6 +281,9 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     keys,
     keyboard: keyboards,
     mouse: isa.i8042.mouse,
+    inventory,
+    resetEnds: options.noReboot ?? options.firmware === undefined,
+    pressPowerButton: () => power.acpi.pressPowerButton(),
   });
   return machine;
 }
