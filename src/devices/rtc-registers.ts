@@ -17,6 +17,8 @@ export const RTC = {
   c: 0x0c,
   d: 0x0d,
   century: 0x32,
+  /** Where the IBM PS/2 had it: the same byte. */
+  centuryPs2: 0x37,
 } as const;
 
 export const REGISTER_A = register32({

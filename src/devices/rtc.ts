@@ -145,7 +145,8 @@ export class Rtc implements StateSource {
   }
 
   #select(value: number): void {
-    this.#index = value & 0x7f;
+    const index = value & 0x7f;
+    this.#index = index === RTC.centuryPs2 ? RTC.century : index;
     this.#nmiMasked = (value & 0x80) !== 0;
   }
 

@@ -19,6 +19,7 @@ import type { ResetCause } from '../events.ts';
 import type { RunLoop } from '../run-loop.ts';
 import type { A20Gate } from './a20-gate.ts';
 import { BootLetters } from './q35-boot-order.ts';
+import type { TimerWires } from './q35-hpet.ts';
 import type { RamLayout } from './q35-memory-map.ts';
 import type { Q35Options } from './q35-options.ts';
 
@@ -32,6 +33,7 @@ export interface IsaSetting {
   readonly options: Q35Options;
   readonly ram: RamLayout;
   readonly a20: A20Gate;
+  readonly timerWires: TimerWires;
   /** INIT to every processor. */
   readonly initialiseProcessors: () => void;
 }
@@ -46,11 +48,12 @@ export interface IsaDevices {
   readonly reset: () => void;
 }
 
+const CMOS_EQUIPMENT = 0x14;
+const EQUIPMENT_FPU = 1 << 1;
+const EQUIPMENT_MOUSE = 1 << 2;
 const CMOS_FURTHER_PROCESSORS = 0x5f;
-const IRQ_TIMER = 0;
 const IRQ_KEYBOARD = 1;
 const IRQ_SERIAL = 4;
-const IRQ_RTC = 8;
 const IRQ_MOUSE = 12;
 
 export function addIsaDevices(setting: IsaSetting): IsaDevices {
@@ -76,7 +79,7 @@ export function addIsaDevices(setting: IsaSetting): IsaDevices {
     interrupt: irq(IRQ_SERIAL),
     out2GatesInterrupt: options.personality !== 'qemu',
   });
-  const pit = new Pit8254({ clock, interrupt: irq(IRQ_TIMER) });
+  const pit = new Pit8254({ clock, interrupt: setting.timerWires.pit });
   const controlB = new SystemControlB(clock, pit);
   const a20 = setting.a20;
   const port92 = new Port92({
@@ -96,13 +99,14 @@ export function addIsaDevices(setting: IsaSetting): IsaDevices {
   const { rtcSeconds } = options;
   const rtc = new Rtc({
     clock,
-    interrupt: irq(IRQ_RTC),
+    interrupt: setting.timerWires.rtc,
     ...(rtcSeconds === undefined ? {} : { epochSeconds: rtcSeconds }),
   });
   rtc.setMemorySizes(ram.below4g, ram.above4g);
   // SeaBIOS waits for as many processors more than one.
   rtc.cmos[CMOS_FURTHER_PROCESSORS] = (options.processors?.cpus ?? 1) - 1;
   const bootLetters = new BootLetters(rtc.cmos, options.boot);
+  rtc.cmos[CMOS_EQUIPMENT] = EQUIPMENT_FPU | EQUIPMENT_MOUSE;
   const post = new PostPort(trace);
   memory.transaction(() => {
     ports(0x20, 2, 'pic', interrupts.pic.ports('master'));

@@ -150,6 +150,8 @@ export interface Q35Options {
   readonly noReboot?: boolean;
   /** Start of the random numbers of RDRAND and RDSEED, 32 bits. Default: the same in every run. */
   readonly seed?: number;
+  /** The high precision event timers are there (QEMU's `-machine hpet=`, `-no-hpet`). Default: true. */
+  readonly hpet?: boolean;
   /** Seconds since 1970 that the real-time clock shows at power-on. Default: 2024-01-01, so that runs repeat. */
   readonly rtcSeconds?: number;
 }

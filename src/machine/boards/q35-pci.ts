@@ -38,6 +38,8 @@ export interface PciSetting {
   readonly options: Q35Options;
   readonly ram: MemoryRegion;
   readonly ramLayout: RamLayout;
+  /** Inputs 16-23 of the I/O APIC. */
+  readonly ioApicPin: (pin: number, asserted: boolean) => void;
   readonly allocate: (bytes: number) => Uint8Array;
   readonly lpcResources: LpcResources;
   readonly bootList: BootList;
@@ -85,7 +87,7 @@ export function addPci(setting: PciSetting): PciParts | BoardError {
   const rootComplex = new RootComplex();
   const lpc = new LpcBridge({
     system: memory,
-    ioApicPin: (pin, asserted) => interrupts.ioApic.setLine(pin, asserted),
+    ioApicPin: setting.ioApicPin,
     picIrq: (irq, asserted) => interrupts.setPicIrq(irq, asserted),
     resources: setting.lpcResources,
   });

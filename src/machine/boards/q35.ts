@@ -2,7 +2,7 @@
  * A PC like QEMU's q35: MCH and ICH9 LPC, RAM below and above the PCI hole, 8259s, I/O APIC, local APIC, PIT, RTC, 16550,
  * debug ports, and the PCI devices of the command line.
  *
- * Does not implement: HPET, SATA, SMBus, VGA.
+ * Does not implement: SMBus, GPIO, TCO.
  */
 import { VirtualClock } from '../../base/clock.ts';
 import { StateRegistry } from '../../base/state.ts';
@@ -40,6 +40,7 @@ import { BootList, checkBootLetters, offerBootOrder } from './q35-boot-order.ts'
 import { describeDisks } from './q35-disk-types.ts';
 import { checkFirmware, firmwareBytes } from './q35-firmware.ts';
 import { addFwCfg } from './q35-fw-cfg.ts';
+import { addHpet } from './q35-hpet.ts';
 import { addIsaDevices } from './q35-isa.ts';
 import { FOUR_GIB, IOAPIC_BASE, LOCAL_APIC_BASE, memoryMap, type RamLayout, splitRam } from './q35-memory-map.ts';
 import type { BoardError, Q35Options } from './q35-options.ts';
@@ -52,7 +53,6 @@ const MIB = 1024 * 1024;
 const SCI_IRQ = 9;
 /** Everything stands in one WebAssembly memory of at most 4 GiB; this is the most RAM that fits beside the core's state. */
 const RAM_MAX = 3584 * MIB;
-const HAS_HPET = false;
 /** With writers tracked, half as much again. */
 const RAM_TRACKED_MAX = 2304 * MIB;
 
@@ -164,7 +164,18 @@ export function createQ35(options: Q35Options): Machine | BoardError {
   const initialiseProcessors = (): void => {
     for (let cpu = 0; cpu < cpus; cpu += 1) processor.raiseInit(cpu);
   };
-  const isa = addIsaDevices({ memory, io, clock, trace, interrupts, loop, options, ram, a20, initialiseProcessors });
+  const timerWires = addHpet({
+    memory,
+    system,
+    clock,
+    interrupts,
+    asQemu: options.personality === 'qemu',
+    present: options.hpet !== false,
+  });
+  const isa = addIsaDevices({
+    ...{ memory, io, clock, trace, interrupts, loop, options, ram, a20, timerWires },
+    initialiseProcessors,
+  });
   const configuration = addFwCfg({
     memory,
     io,
@@ -201,6 +212,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     options,
     ram: ramRegion,
     ramLayout: ram,
+    ioApicPin: timerWires.ioApicPin,
     allocate,
     lpcResources: power.resources,
     bootList,
@@ -209,7 +221,13 @@ export function createQ35(options: Q35Options): Machine | BoardError {
   if ('problem' in pci) return pci;
   offerBootOrder(configuration.fwCfg, options.boot, bootList);
   describeDisks(isa.cmos, pci.firstDisks);
-  const acpi = { bus: pci.bus, addresses: pci.addresses, ram, apicIds: apicIds(topology), hpet: HAS_HPET };
+  const acpi = {
+    bus: pci.bus,
+    addresses: pci.addresses,
+    ram,
+    apicIds: apicIds(topology),
+    hpet: options.hpet !== false,
+  };
   const names = {
     ramBytes: options.ramBytes,
     ram,
@@ -231,6 +249,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     power.acpi.reset();
     pci.bus.reset();
     isa.reset();
+    timerWires.reset();
     configuration.fwCfg.reset();
     configuration.smiFeatures.reset();
     acpiTables.reset();
@@ -244,6 +263,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     ramRegion.stateSource(),
     ...interrupts.stateSources,
     ...isa.stateSources,
+    ...timerWires.stateSources,
     ...configuration.stateSources,
     acpiTables,
     power.acpi,
