@@ -91,7 +91,6 @@ describe.skipIf(QEMU_MISSING)(title, { timeout: TIMEOUT }, () => {
             script
               .out(0x43, word)
               .in(0x40 + counter)
-              .in(0x40 + counter)
               .in(0x40 + counter);
           }
         }
