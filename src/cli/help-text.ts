@@ -61,6 +61,7 @@ const QEMU = `dmascope qemu-system-x86_64 FLAGS...: the command line that you ha
   dmascope qemu-system-x86_64 -M q35 -kernel kernel.elf -device qemu-xhci -device usb-kbd -nographic
   dmascope qemu-system-x86_64 -M q35 -kernel kernel.elf -device qemu-xhci -d guest_errors -trace 'usb_xhci_*'
   dmascope qemu-system-x86_64 -M q35 -kernel kernel.elf -dmascope report=report.json,personality=spec
+  dmascope qemu-system-x86_64 -M q35 -nographic -drive file=disk.img,format=raw -cdrom disc.iso -boot d -snapshot
 
 -serial stdio, mon:stdio and -nographic put the serial port on stdin and stdout; -monitor stdio the monitor.
 A flag that is not supported is named and refused with exit 2; -help lists those that are. The controller behaves as
@@ -85,12 +86,20 @@ const EXPLAIN = `dmascope explain [CODE]: what a finding means
 const BOOT = `dmascope boot IMAGE [flags]: boot an operating system, with its serial console on the terminal
 
   dmascope boot vmlinuz --initrd initrd.img                 "console=ttyS0" is added to the command line
-  dmascope boot vmlinuz --initrd initrd.img --append 'root=/dev/ram0 quiet' --ram 1G --smp 2
-  dmascope boot vmlinuz --initrd initrd.img --type 'uname -a\n@"# "' --expect 'GNU/Linux'
+  dmascope boot vmlinuz --initrd initrd.img --append 'root=/dev/sda1 quiet' --disk disk.img --ram 1G --smp 2
+  dmascope boot vmlinuz --initrd initrd.img --type 'uname -a\\n@"# "' --expect 'GNU/Linux'
+  dmascope boot disk.img                                    SeaBIOS starts its boot loader; so with disc.iso
+  dmascope boot disc.iso --disk disk.img --snapshot
 
-A bzImage of Linux, or whatever run takes, with an xHCI controller and a USB keyboard. Ctrl-C is the guest's; Ctrl-A x
-ends the run. On a terminal guest time keeps to the clock (--pace real).
+IMAGE is a bzImage of Linux or whatever run takes, entered directly; or a disk (raw, qcow2) or CD-ROM image, which a
+BIOS starts (on Debian: apt-get install seabios). There are an xHCI controller and a USB keyboard. Ctrl-C is the
+guest's; Ctrl-A x ends the run. On a terminal guest time keeps to the clock (--pace real).
 
+  --disk FILE             a SATA disk; what the guest writes is written to the file; may be repeated
+  --stick FILE            a USB stick, in the same way; may be repeated
+  --cdrom FILE            a disc in a CD-ROM drive
+  --snapshot              what the guest writes stays in memory
+  --bios NAME             other firmware than bios-256k.bin: a path, or a name in Debian's folders
   --ram SIZE (512M), --smp N, --cpu MODEL, --initrd FILE, --append TEXT, --personality NAME, --pace WHEN,
   --type TEXT@WHEN, --expect TEXT, --max-time SECONDS, --report FORMAT=FILE, --quiet, --color WHEN: as of run
   --who-wrote             track who wrote each byte: a report may then name the line; slower, more memory
@@ -109,8 +118,8 @@ A terminal is read as soon as the guest runs. A pipe or a file is read with --in
 is reported as stuck at once. Typed text enters at the instruction count that the guest has reached: only --type and
 a file make the same run every time.
 
-  --type 'root\n@"login: "' --type 'poweroff\n@"# "'    in this order, each after its prompt
-  --type '\x03@10'                                     Ctrl-C after 10 s of guest time
+  --type 'root\\n@"login: "' --type 'poweroff\\n@"# "'    in this order, each after its prompt
+  --type '\\x03@10'                                     Ctrl-C after 10 s of guest time
 `;
 
 export const HELP_TOPICS = [

@@ -11,7 +11,7 @@ import type { Host } from '../host.ts';
 import { checkedPersonality } from '../qemu/own-options.ts';
 import { parseProcessors } from '../qemu/processors.ts';
 import { checkedRam, checkedRamBelow4g, parseSize } from '../quantities.ts';
-import type { Services } from '../session.ts';
+import type { BoardSetting, Services } from '../session.ts';
 import { readSymbolsOption } from '../symbols-option.ts';
 import type { ColorChoice } from '../talk.ts';
 import { Talk } from '../talk.ts';
@@ -46,13 +46,22 @@ export interface RunFlags {
   readonly color: ColorChoice;
 }
 
-/** `keys`: a guest under test ends at Ctrl-C, whatever it would do with the byte; an operating system gets it. */
+/** What a command asks for that `run` has no flags for. */
+export interface RunSetting {
+  /** A guest under test ends at Ctrl-C, whatever it would do with the byte; an operating system gets it. */
+  readonly keys: KeyMode;
+  /** More than the controller and what is on it. */
+  readonly devices?: readonly DeviceOption[];
+  readonly board?: BoardSetting;
+}
+
+/** `image`: the kernel; `undefined`: firmware starts what there is. */
 export async function runImage(
   host: Host,
   services: Services,
   flags: RunFlags,
-  image: string,
-  keys: KeyMode = 'prefix-and-interrupt',
+  image: string | undefined,
+  { keys, devices = [], board }: RunSetting = { keys: 'prefix-and-interrupt' },
 ): Promise<number> {
   const talk = new Talk(host, flags.color);
   const personality = checkedPersonality(
@@ -67,7 +76,7 @@ export async function runImage(
   const reports = (flags.report ?? []).map(parseReport);
   const result = await execute(host, services, talk, {
     spec: {
-      image: readInput(host, 'the image', image),
+      image: image === undefined ? undefined : readInput(host, 'the image', image),
       append: flags.append ?? '',
       initrd: flags.initrd === undefined ? undefined : readInput(host, 'the initrd', flags.initrd),
       symbols: readSymbolsOption(host, flags.symbols),
@@ -76,7 +85,8 @@ export async function runImage(
       processors: parseProcessors(flags.smp),
       cpuModel: flags.cpu,
       personality,
-      devices: devicesOf(flags),
+      devices: [...devicesOf(flags), ...devices],
+      board,
       trackWriters: flags.whoWrote,
     },
     limits: { maxInstructions: flags.maxInstructions, maxTime: flags.maxTime },

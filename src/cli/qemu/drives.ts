@@ -74,17 +74,23 @@ export function parseDrive(argument: string, earlier: readonly DriveRequest[]): 
   );
 }
 
-/** `-hda FILE` and the like: the port has the letter's number; `cdrom` is the third. */
+/** `-hda FILE` and the like: the port has the letter's number, `cdrom` is the third; without one, the first free. */
 export function driveAt(
   option: string,
   path: string,
-  index: number,
+  index: number | undefined,
   media: 'disk' | 'cdrom',
   earlier: readonly DriveRequest[],
 ): DriveRequest {
   const readOnly = media === 'cdrom';
   const rest = { format: undefined, snapshot: undefined, readOnly, index } as const;
   return withId({ id: '', option: `${option} ${path}`.trim(), path, interface: 'ide', media, ...rest }, earlier);
+}
+
+/** A USB stick; there may be several. */
+export function stickDrive(path: string, index: number): DriveRequest {
+  const rest = { media: 'disk', format: undefined, snapshot: undefined, readOnly: false, index: undefined } as const;
+  return { id: `stick${index}`, option: `--stick ${path}`, path, interface: 'none', ...rest };
 }
 
 /** `-pflash FILE`: the next unit. */

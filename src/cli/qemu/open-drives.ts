@@ -8,11 +8,14 @@ import type { DriveRequest } from './drives.ts';
 /** What is open during a run. Written bytes are on the host's disk when {@link close} returns. */
 export class OpenDrives {
   readonly #host: Host;
+  readonly #keepWrites: string;
   readonly #files: OpenFile[] = [];
   readonly #written = new Map<string, string>();
 
-  constructor(host: Host) {
+  /** `keepWrites`: what a person writes to keep writes in memory. */
+  constructor(host: Host, keepWrites = 'snapshot=on') {
     this.#host = host;
+    this.#keepWrites = keepWrites;
   }
 
   /** `undefined`: there is no medium in the drive. Throws `UsageError` for a file that does not do. */
@@ -28,13 +31,13 @@ export class OpenDrives {
     if (image.readOnly && !drive.readOnly) {
       throw new UsageError(
         `${option}: qcow2 images cannot be written here`,
-        `snapshot=on keeps writes in memory; qemu-img convert -O raw ${path} disk.img makes an image that can be written`,
+        `${this.#keepWrites} keeps writes in memory; qemu-img convert -O raw ${path} disk.img makes an image that can be written`,
       );
     }
     if (image.readOnly && drive.interface === 'ide' && drive.media === 'disk') {
       throw new UsageError(
         `${option}: a SATA disk cannot be read-only`,
-        'use snapshot=on, which keeps writes in memory, or if=virtio',
+        `use ${this.#keepWrites}, which keeps writes in memory, or if=virtio`,
       );
     }
     return image;
@@ -56,7 +59,7 @@ export class OpenDrives {
     if (access === 'read-write' && other !== undefined) {
       throw new UsageError(
         `${option}: ${path} is written by ${other} already`,
-        'two drives would damage it: snapshot=on',
+        `two drives would damage it: ${this.#keepWrites}`,
       );
     }
     try {
@@ -74,7 +77,7 @@ export class OpenDrives {
     if (access === 'read-write') {
       try {
         this.#host.openFile(path, 'read').close();
-        return 'it can be read: snapshot=on keeps writes in memory, readonly=on allows none';
+        return `it can be read: ${this.#keepWrites} keeps writes in memory`;
       } catch (error) {
         if (!(error instanceof FileProblem)) throw error;
       }
