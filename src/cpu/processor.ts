@@ -44,6 +44,7 @@ import {
   UNKNOWN_MSR_FAULTS,
   VCPU_AREA,
   VCPU_AREA_SIZE,
+  X87_IGNORE_ERROR,
 } from './layout.ts';
 import { effectiveMemoryType, type MemoryType } from './memory-type.ts';
 import { memoryTypeRegisters } from './memory-type-registers.ts';
@@ -258,6 +259,11 @@ export class Processor implements ProcessorLike {
 
   raiseSmi(cpu: number): void {
     this.#raise(cpu, EVENT_SMI);
+  }
+
+  ignoreNumericError(): void {
+    const at = X87_IGNORE_ERROR - STATE + this.#stateOf(this.activeCpu);
+    this.core.setWord(at, 1);
   }
 
   raiseInit(cpu: number): void {

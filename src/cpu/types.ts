@@ -159,6 +159,8 @@ export interface ProcessorLike {
   raiseNmi(cpu: number): void;
   /** A system management interrupt: taken before the next instruction; within the mode one is kept for later. */
   raiseSmi(cpu: number): void;
+  /** IGNNE#: x87 instructions of the active processor go on with their exception pending, until it is cleared. */
+  ignoreNumericError(): void;
   /** INIT: taken before the next instruction of `cpu`. Processor 0 goes on at the reset vector, others wait. */
   raiseInit(cpu: number): void;
   /** Start-up IPI: a waiting `cpu` begins in real mode at `vector` << 12; another ignores it. */

@@ -6,6 +6,7 @@ import { DebugExit } from '../../devices/debug-exit.ts';
 import { DEBUGCON_PORT, Debugcon } from '../../devices/debugcon.ts';
 import type { ResetKind } from '../../devices/events.ts';
 import { I8042 } from '../../devices/i8042.ts';
+import { NUMERIC_ERROR_PORT, NumericError } from '../../devices/numeric-error.ts';
 import { Pit8254 } from '../../devices/pit-8254.ts';
 import { Port92 } from '../../devices/port92.ts';
 import { PostPort } from '../../devices/post-port.ts';
@@ -34,6 +35,8 @@ export interface IsaSetting {
   readonly ram: RamLayout;
   readonly a20: A20Gate;
   readonly timerWires: TimerWires;
+  /** IGNNE# to the processor at work. */
+  readonly ignoreNumericError: () => void;
   /** INIT to every processor. */
   readonly initialiseProcessors: () => void;
 }
@@ -43,6 +46,7 @@ export interface IsaDevices {
   /** The battery-backed memory. */
   readonly cmos: Uint8Array;
   readonly i8042: I8042;
+  readonly numericError: NumericError;
   readonly stateSources: readonly StateSource[];
   /** As after power-on; what the battery keeps stays. */
   readonly reset: () => void;
@@ -55,6 +59,7 @@ const CMOS_FURTHER_PROCESSORS = 0x5f;
 const IRQ_KEYBOARD = 1;
 const IRQ_SERIAL = 4;
 const IRQ_MOUSE = 12;
+const IRQ_NUMERIC_ERROR = 13;
 
 export function addIsaDevices(setting: IsaSetting): IsaDevices {
   const { memory, io, clock, trace, interrupts, loop, options, ram } = setting;
@@ -108,6 +113,7 @@ export function addIsaDevices(setting: IsaSetting): IsaDevices {
   const bootLetters = new BootLetters(rtc.cmos, options.boot);
   rtc.cmos[CMOS_EQUIPMENT] = EQUIPMENT_FPU | EQUIPMENT_MOUSE;
   const post = new PostPort(trace);
+  const numericError = new NumericError({ interrupt: irq(IRQ_NUMERIC_ERROR), ignore: setting.ignoreNumericError });
   memory.transaction(() => {
     ports(0x20, 2, 'pic', interrupts.pic.ports('master'));
     ports(0xa0, 2, 'pic', interrupts.pic.ports('slave'));
@@ -119,6 +125,7 @@ export function addIsaDevices(setting: IsaSetting): IsaDevices {
     ports(0x70, 2, 'rtc', rtc.ops);
     ports(0x80, 1, 'post', post.ops);
     ports(0x92, 1, 'port92', port92.ops);
+    ports(NUMERIC_ERROR_PORT, 1, 'ioportF0', numericError.ops);
     ports(0x3f8, 8, 'serial', serial.ops);
     ports(RESET_CONTROL_PORT, 1, 'reset-control', resetControl.ops, 1);
     if (options.debugOutput !== undefined) {
@@ -139,12 +146,14 @@ export function addIsaDevices(setting: IsaSetting): IsaDevices {
     serial,
     cmos: rtc.cmos,
     i8042: keyboard,
+    numericError,
     stateSources: [
-      ...[serial, pit, controlB, port92, keyboard, keyboard.keyboard, keyboard.mouse],
+      ...[serial, pit, controlB, port92, keyboard, keyboard.keyboard, keyboard.mouse, numericError],
       ...[resetControl, rtc, post, a20, bootLetters],
     ],
     reset: () => {
-      for (const device of [serial, pit, controlB, port92, keyboard, resetControl, rtc, a20]) device.reset();
+      for (const device of [serial, pit, controlB, port92, keyboard, numericError, resetControl, rtc, a20])
+        device.reset();
       bootLetters.reset();
     },
   };

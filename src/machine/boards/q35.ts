@@ -75,6 +75,10 @@ export function createQ35(options: Q35Options): Machine | BoardError {
   const observeTime = (): void => late.loop?.observeTime();
   const acknowledge: InterruptAcknowledge = {
     acknowledge: (cpu) => late.interrupts!.acknowledge(cpu),
+    numericError: () => {
+      isa.numericError.raise();
+      return true;
+    },
     taskPriority: (cpu) => late.interrupts!.apics[cpu]!.taskPriority >> 4,
     setTaskPriority: (cpu, priority) => {
       late.interrupts!.apics[cpu]!.taskPriority = priority << 4;
@@ -175,6 +179,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
   const isa = addIsaDevices({
     ...{ memory, io, clock, trace, interrupts, loop, options, ram, a20, timerWires },
     initialiseProcessors,
+    ignoreNumericError: () => processor.ignoreNumericError(),
   });
   const configuration = addFwCfg({
     memory,
