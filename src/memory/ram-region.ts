@@ -266,9 +266,9 @@ export class RomDeviceRegion extends BackedRegion {
     return this.#romMode ? 'romd' : 'i/o';
   }
 
-  /** The device changed its backing: whoever cached these bytes must look again. */
-  flush(offset: number, size: number): void {
+  /** The device changed its backing, which stands at `address`: whoever cached these bytes must look again. */
+  flush(offset: number, size: number, address?: number): void {
     this.noteWritten(offset, size);
-    this.system.onRamWritten?.(this, offset, size, undefined, undefined);
+    this.system.onRamWritten?.(this, offset, size, address, { kind: 'device', name: this.name });
   }
 }

@@ -12,13 +12,13 @@ const PAGE = 4 * KIB;
 
 const IMAGE_UNIT = 64 * KIB;
 const IMAGE_MAX = 16 * MIB;
-const LEGACY_END = MIB;
-const LEGACY_MAX = 128 * KIB;
+export const LEGACY_END = MIB;
+export const LEGACY_MAX = 128 * KIB;
 /** Option ROMs would be copied there; QEMU has zeros. */
 const OPTION_ROM_START = 0xc_0000;
-const OPTION_ROM_SIZE = 128 * KIB;
+export const OPTION_ROM_SIZE = 128 * KIB;
 /** QEMU puts both in front of PCI devices that claim the same addresses. */
-const LEGACY_PRIORITY = 1;
+export const LEGACY_PRIORITY = 1;
 
 export interface FirmwareSetting {
   readonly memory: MemorySystem;
@@ -54,6 +54,10 @@ export function addFirmware(setting: FirmwareSetting, firmware: FirmwareOption):
   memory.transaction(() => {
     pci.addSubregion(FOUR_GIB - image.length, rom);
     pci.addSubregion(LEGACY_END - legacy, alias, LEGACY_PRIORITY);
-    pci.addSubregion(OPTION_ROM_START, createRom(memory, 'pc.rom', allocate(OPTION_ROM_SIZE)), LEGACY_PRIORITY);
+    addOptionRoms(setting);
   });
+}
+
+export function addOptionRoms({ memory, pci, allocate }: FirmwareSetting): void {
+  pci.addSubregion(OPTION_ROM_START, createRom(memory, 'pc.rom', allocate(OPTION_ROM_SIZE)), LEGACY_PRIORITY);
 }

@@ -22,7 +22,7 @@ import type { A20Gate } from './a20-gate.ts';
 import { BootLetters } from './q35-boot-order.ts';
 import type { TimerWires } from './q35-hpet.ts';
 import type { RamLayout } from './q35-memory-map.ts';
-import type { Q35Options } from './q35-options.ts';
+import { hasFirmware, type Q35Options } from './q35-options.ts';
 
 export interface IsaSetting {
   readonly memory: MemorySystem;
@@ -67,7 +67,7 @@ export function addIsaDevices(setting: IsaSetting): IsaDevices {
   const ports = (first: number, count: number, name: string, ops: MmioOps, priority = 0): void =>
     io.addSubregion(first, new MmioRegion(memory, name, count, ops), priority);
   // Without firmware there is nothing to come back to after a reset: the run ends.
-  const noReboot = options.noReboot ?? options.firmware === undefined;
+  const noReboot = options.noReboot ?? !hasFirmware(options);
   const resetBy =
     (cause: ResetCause) =>
     (kind: ResetKind): void => {

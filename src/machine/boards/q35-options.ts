@@ -91,6 +91,17 @@ export type FirmwareOption =
   /** `-bios`: a multiple of 64 KiB up to 16 MiB; its last 128 KiB stand below 1 MiB too. */
   { readonly kind: 'bios'; readonly image: Uint8Array };
 
+/** The flash below 4 GiB (`-drive if=pflash`); sizes are multiples of 4 KiB, 8 MiB together at most. */
+export interface FlashOption {
+  /** Unit 0, which ends at 4 GiB: the processors begin in it. */
+  readonly code: FlashImage;
+  /** Unit 1, right below: where UEFI firmware keeps its variables. */
+  readonly vars?: FlashImage;
+}
+
+/** An image file, which keeps what the guest writes unless it is read-only; or bytes, and writes stay in memory. */
+export type FlashImage = BlockDevice | Uint8Array;
+
 /** How the board leaves PCI functions to a kernel that is entered without firmware (docs/adr/0003). */
 export interface HandOver {
   /** BARs assigned and decoding on, as every PC's firmware leaves them. */
@@ -146,6 +157,8 @@ export interface Q35Options {
   readonly fwCfgFiles?: readonly { readonly name: string; readonly bytes: Uint8Array }[];
   /** The processors begin at the reset vector in it. Without it a kernel is to be loaded. */
   readonly firmware?: FirmwareOption;
+  /** Firmware in flash, instead of {@link firmware}. */
+  readonly flash?: FlashOption;
   /** A reset ends the run. Default: true without firmware, which alone could start again. */
   readonly noReboot?: boolean;
   /** Start of the random numbers of RDRAND and RDSEED, 32 bits. Default: the same in every run. */
@@ -154,6 +167,11 @@ export interface Q35Options {
   readonly hpet?: boolean;
   /** Seconds since 1970 that the real-time clock shows at power-on. Default: 2024-01-01, so that runs repeat. */
   readonly rtcSeconds?: number;
+}
+
+/** Something stands at the reset vector. */
+export function hasFirmware(options: Q35Options): boolean {
+  return options.firmware !== undefined || options.flash !== undefined;
 }
 
 export interface BoardError {

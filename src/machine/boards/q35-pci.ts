@@ -22,8 +22,9 @@ import type { UsbKeyboard } from '../../usb/devices/keyboard.ts';
 import type { Inventory } from '../inventory.ts';
 import type { BootList } from './q35-boot-order.ts';
 import { addFirmware } from './q35-firmware.ts';
+import { addFlash } from './q35-flash.ts';
 import { POWER_MANAGEMENT_BASE, type RamLayout } from './q35-memory-map.ts';
-import type { BoardError, HandOver, Q35Options } from './q35-options.ts';
+import { type BoardError, type HandOver, hasFirmware, type Q35Options } from './q35-options.ts';
 import { placeDevices } from './q35-slots.ts';
 import { addStorage, type StorageParts } from './q35-storage.ts';
 import { addUsb } from './q35-usb.ts';
@@ -65,6 +66,7 @@ export interface PciParts {
   readonly addresses: ChipsetAddresses;
   /** The last USB keyboard. */
   readonly keyboard: UsbKeyboard | undefined;
+  readonly resetFlash: () => void;
   /** Leaves PCI as firmware leaves it to a kernel. */
   readonly handOver: () => void;
 }
@@ -84,6 +86,8 @@ export function addPci(setting: PciSetting): PciParts | BoardError {
   system.addSubregion(0, window, PCI_PRIORITY);
   if (options.firmware !== undefined)
     addFirmware({ memory, pci: window, allocate: setting.allocate }, options.firmware);
+  const flash = addFlash({ ...setting, options, pci: window });
+  if ('problem' in flash) return flash;
   const rootComplex = new RootComplex();
   const lpc = new LpcBridge({
     system: memory,
@@ -106,7 +110,7 @@ export function addPci(setting: PciSetting): PciParts | BoardError {
     system: memory,
     rootComplex,
     memory: system,
-    ecamAtReset: options.firmware === undefined,
+    ecamAtReset: !hasFirmware(options),
     dram: { ram: setting.ram, pci: window, below4g: setting.ramLayout.below4g, writeOnlyReadsRam: qemu },
   });
   bridge.plug(bus, 0);
@@ -125,7 +129,15 @@ export function addPci(setting: PciSetting): PciParts | BoardError {
     lpc,
     managementMemory: bridge.dramControl!.managementMemory,
     keyboard: usb.keyboard,
-    stateSources: [...bus.functions, bridge.hostState, lpc.wireState, ...usb.stateSources, ...storage.stateSources],
+    stateSources: [
+      ...bus.functions,
+      bridge.hostState,
+      lpc.wireState,
+      ...usb.stateSources,
+      ...storage.stateSources,
+      ...flash.stateSources,
+    ],
+    resetFlash: flash.reset,
     firstDisks: storage.firstDisks,
     addresses: {
       ecam: () => bridge.ecamAddress,

@@ -39,11 +39,12 @@ import { offerAcpiTables, placeAcpiTables } from './q35-acpi.ts';
 import { BootList, checkBootLetters, offerBootOrder } from './q35-boot-order.ts';
 import { describeDisks } from './q35-disk-types.ts';
 import { checkFirmware, firmwareBytes } from './q35-firmware.ts';
+import { checkFlash, flashBytes } from './q35-flash.ts';
 import { addFwCfg } from './q35-fw-cfg.ts';
 import { addHpet } from './q35-hpet.ts';
 import { addIsaDevices } from './q35-isa.ts';
 import { FOUR_GIB, IOAPIC_BASE, LOCAL_APIC_BASE, memoryMap, type RamLayout, splitRam } from './q35-memory-map.ts';
-import type { BoardError, Q35Options } from './q35-options.ts';
+import { type BoardError, hasFirmware, type Q35Options } from './q35-options.ts';
 import { addPci } from './q35-pci.ts';
 import { addPower } from './q35-power.ts';
 import { offerSmbios, placeSmbios } from './q35-smbios.ts';
@@ -60,7 +61,11 @@ export function createQ35(options: Q35Options): Machine | BoardError {
   const topology = options.processors ?? coresOfOnePackage(1);
   const { cpus } = topology;
   const error =
-    checkFirmware(options.firmware) ?? checkRam(options) ?? checkProcessors(cpus) ?? checkBootLetters(options.boot);
+    checkFirmware(options.firmware) ??
+    checkFlash(options) ??
+    checkRam(options) ??
+    checkProcessors(cpus) ??
+    checkBootLetters(options.boot);
   if (error !== undefined) return error;
   const { trace } = options;
   const clock = new VirtualClock();
@@ -88,7 +93,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
   const counted = countingPorts(view.memory, new CpuPortIo(ioSpace), observeTime);
   const processor = new Processor(
     {
-      memoryBytes: options.ramBytes + firmwareBytes(options.firmware),
+      memoryBytes: options.ramBytes + firmwareBytes(options.firmware) + flashBytes(options.flash),
       cpus,
       topology,
       model: options.cpuModel,
@@ -160,7 +165,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     idle: trace.channel('machine.idle'),
     resets: trace.channel('machine.reset'),
     resetMachine: () => late.reset?.(),
-    tripleFaultResets: options.firmware !== undefined && options.noReboot !== true,
+    tripleFaultResets: hasFirmware(options) && options.noReboot !== true,
     console: () => isa.serial,
   });
   late.loop = loop;
@@ -253,6 +258,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
   late.reset = () => {
     power.acpi.reset();
     pci.bus.reset();
+    pci.resetFlash();
     isa.reset();
     timerWires.reset();
     configuration.fwCfg.reset();
