@@ -52,7 +52,7 @@ function chosen(): readonly BootScenario[] {
     const found = SCENARIOS.filter((scenario) => scenario.name.startsWith(name));
     if (found.length > 0) return found;
     console.error(`There is no scenario "${name}".\n\n${USAGE}`);
-    process.exit(2);
+    return process.exit(2);
   });
 }
 
@@ -60,7 +60,7 @@ function runOnce(scenario: BootScenario, round: number): Promise<Run> {
   const place = join(folder, scenario.name, String(round));
   rmSync(place, { recursive: true, force: true });
   const limit = scenario.budgetSeconds * number('patience', 100);
-  const words = ['--import', 'tsx', 'tests/boot/child.ts', scenario.name, place];
+  const words = ['--import', 'tsx', 'tests/boot/child.ts', scenario.name, String(round), place];
   const child = spawn(process.execPath, words, { stdio: ['ignore', 'pipe', 'pipe'] });
   let late = false;
   const timer = setTimeout(() => {

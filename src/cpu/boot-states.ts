@@ -9,6 +9,9 @@ import {
   EFER,
   GDT_BASE,
   GDT_LIMIT,
+  MTRR_DEFAULT_TYPE,
+  MTRR_FIXED,
+  MTRR_VARIABLE,
   RAX,
   RBX,
   RDX,
@@ -21,6 +24,7 @@ import {
   SEG_FS,
   SEG_GS,
   SEG_SS,
+  STATE,
 } from './layout.ts';
 import { setSegment } from './register-view.ts';
 import type { BootGdt, EntryRegisters } from './types.ts';
@@ -100,4 +104,23 @@ export function enterLong64(core: CoreInstance, at: Long64Entry, registers: Entr
   core.setQuad(RSP, at.stack);
   core.setQuad(RIP, at.entry);
   core.exports.stateChanged();
+}
+
+/** Eight memory types of IA32_MTRR_FIX registers (Intel SDM Vol. 3A 11.11.2.2): write-back, uncacheable, write-protected. */
+const WRITE_BACK = 0x0606_0606_0606_0606n;
+const UNCACHEABLE = 0n;
+const WRITE_PROTECTED = 0x0505_0505_0505_0505n;
+/** 0-640 KiB RAM, 640-768 KiB the VGA window, up to 1 MiB ROM. */
+const FIXED_TYPES = [WRITE_BACK, WRITE_BACK, UNCACHEABLE, ...Array<bigint>(8).fill(WRITE_PROTECTED)];
+/** Base and mask of 40 bits: the gigabyte of devices below 4 GiB, uncacheable, valid. */
+const DEVICES = [0xc000_0000n, 0xff_c000_0800n];
+/** Write-back elsewhere; both kinds of ranges in force. */
+const DEFAULT_TYPE = 0xc06n;
+
+/** MTRRs as SeaBIOS leaves them on every processor; `block` is where the processor's state stands. */
+export function setUpMemoryTypes(core: CoreInstance, block: number): void {
+  const set = (at: number, value: bigint): void => core.setQuad(at - STATE + block, value);
+  for (const [index, types] of FIXED_TYPES.entries()) set(MTRR_FIXED + index * 8, types);
+  for (const [index, value] of DEVICES.entries()) set(MTRR_VARIABLE + index * 8, value);
+  set(MTRR_DEFAULT_TYPE, DEFAULT_TYPE);
 }

@@ -340,6 +340,7 @@ export class Processor implements ProcessorLike {
 
   enterProtected32(entry: Gpa, registers: EntryRegisters, gdt?: BootGdt): void {
     bootStates.enterProtected32(this.core, entry, registers, gdt);
+    this.#setUpMemoryTypes();
   }
 
   enterReal16(selector: number, offset: number): void {
@@ -348,6 +349,11 @@ export class Processor implements ProcessorLike {
 
   enterLong64(entry: bigint, pageTables: Gpa, stack: bigint, registers?: EntryRegisters, gdt?: BootGdt): void {
     bootStates.enterLong64(this.core, { entry, pageTables, stack }, registers, gdt);
+    this.#setUpMemoryTypes();
+  }
+
+  #setUpMemoryTypes(): void {
+    for (let cpu = 0; cpu < this.#cpus; cpu += 1) bootStates.setUpMemoryTypes(this.core, this.#stateOf(cpu));
   }
 
   // --- Looking in ---------------------------------------------------------------------------------------------------

@@ -3,29 +3,13 @@ import { readFileSync } from 'node:fs';
 import { packageFile } from '../oracles/debian-packages.ts';
 import { cpioArchive, entriesOf } from './cpio.ts';
 
-const APPLETS = [
-  'sh',
-  'mount',
-  'cat',
-  'echo',
-  'poweroff',
-  'uname',
-  'insmod',
-  'sleep',
-  'ls',
-  'dd',
-  'sha256sum',
-  'hexdump',
-];
-APPLETS.push('grep', 'wc', 'nproc', 'sync', 'head', 'printf', 'test', 'mdev', 'dmesg', 'stty', 'timeout');
+const APPLETS =
+  'sh mount cat echo poweroff uname insmod sleep ls dd sha256sum grep wc nproc sync head printf test dmesg tr od awk'.split(
+    ' ',
+  );
 
-export interface Initramfs {
-  /** Shell lines that `/init` does after it has mounted proc, sys and dev, before the shell. */
-  readonly lines?: readonly string[];
-  readonly files?: Readonly<Record<string, Uint8Array>>;
-}
-
-export function initramfs({ lines = [], files = {} }: Initramfs = {}): Uint8Array {
+/** With these further files, by their paths. */
+export function initramfs(files: Readonly<Record<string, Uint8Array>> = {}): Uint8Array {
   const busybox = readFileSync(packageFile('busybox-static', '/bin', /^busybox$/));
   const init = [
     '#!/bin/busybox sh',
@@ -34,7 +18,6 @@ export function initramfs({ lines = [], files = {} }: Initramfs = {}): Uint8Arra
     '/bin/busybox mount -t devtmpfs dev /dev',
     ...APPLETS.map((name) => `/bin/busybox ln -s busybox /bin/${name}`),
     'export PATH=/bin PS1="guest# "',
-    ...lines,
     // The console's own line discipline is the shell's terminal.
     'exec sh -i',
   ];

@@ -1,6 +1,6 @@
 /** One run of one scenario in this process. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TraceBus } from '../../src/base/trace.ts';
 import { DiagnosisEngine, PLAIN, renderText } from '../../src/diagnosis/index.ts';
@@ -12,30 +12,53 @@ import { type BootGuest, type BootPlan, type BootResult, type BootScenario, desc
 import { StepList } from './step-list.ts';
 
 const MILLISECOND = 1_000_000;
+/** Milliseconds of the host. */
+const HEARTBEAT = 20_000;
+const MAX_SECONDS = 600;
 /** SeaBIOS's and OVMF's debug port. */
 const FIRMWARE_DEBUG_PORT = 0x402;
 
-/** Text that grows byte by byte. */
+const LINE_FEED = 0x0a;
+
+/** Text that grows byte by byte, and line by line in a file: a run that is killed leaves what it printed. */
 class Output {
-  readonly #bytes: number[] = [];
+  readonly #file: string;
+  #bytes: number[] = [];
   #text = '';
+
+  constructor(file: string) {
+    this.#file = file;
+    writeFileSync(file, '');
+  }
 
   put(byte: number): void {
     this.#bytes.push(byte);
+    if (byte === LINE_FEED) this.text();
   }
 
   text(): string {
-    this.#text += Buffer.from(this.#bytes.splice(0)).toString('latin1');
+    if (this.#bytes.length > 0) {
+      const bytes = Buffer.from(this.#bytes);
+      this.#bytes = [];
+      appendFileSync(this.#file, bytes);
+      this.#text += bytes.toString('latin1');
+    }
     return this.#text;
   }
 }
 
 /** Runs it, and leaves `serial.log`, `debug.log` and `report.txt` in `folder`. `say` gets a line for each step. */
-export function runScenario(scenario: BootScenario, folder: string, say: (line: string) => void): BootResult {
+export async function runScenario(
+  scenario: BootScenario,
+  round: number,
+  folder: string,
+  say: (line: string) => void,
+): Promise<BootResult> {
   const began = performance.now();
   mkdirSync(folder, { recursive: true });
   const plan = scenario.build();
-  const outputs = { serial: new Output(), debug: new Output() };
+  const output = (name: string): Output => new Output(join(folder, name));
+  const outputs = { serial: output('serial.log'), debug: output('debug.log') };
   const trace = new TraceBus();
   const put = (channel: 'serial' | 'debug') => (byte: number) => {
     outputs[channel].put(byte);
@@ -48,6 +71,7 @@ export function runScenario(scenario: BootScenario, folder: string, say: (line: 
   engine.attach(trace);
   const guest: BootGuest = {
     machine,
+    round,
     serial: () => outputs.serial.text(),
     debug: () => outputs.debug.text(),
     send: (text) => machine.receiveSerial(Buffer.from(text, 'latin1')),
@@ -61,23 +85,43 @@ export function runScenario(scenario: BootScenario, folder: string, say: (line: 
   const steps = new StepList(plan.steps, guest, (name) => {
     say(`${(machine.clock.now() / 1e9).toFixed(2)} s: ${name}`);
   });
-  const outcome = machine.run({ maxInstructions: scenario.maxInstructions, inputOpen: steps.left.length > 0 });
+  const outcome = machine.run({
+    maxInstructions: scenario.maxInstructions,
+    maxTime: (scenario.maxSeconds ?? MAX_SECONDS) * 1e9,
+    inputOpen: steps.left.length > 0,
+    poll: heartbeat(machine, say),
+  });
   const ending = describeOutcome(outcome);
-  const complaints = complaintsOf(plan, guest, ending, steps.left);
+  const seconds = (performance.now() - began) / 1000;
+  const complaints = await complaintsOf(plan, guest, ending, steps.left);
   const { report, findings } = conclude(engine, machine, outcome);
-  const texts = { 'serial.log': guest.serial(), 'debug.log': guest.debug(), 'report.txt': report };
-  for (const [name, text] of Object.entries(texts)) writeFileSync(join(folder, name), text, 'latin1');
+  writeFileSync(join(folder, 'report.txt'), report);
   return {
     outcome: ending,
     instructions: machine.processor.instructions,
     time: machine.clock.now(),
-    serial: digest(texts['serial.log']),
-    debug: digest(texts['debug.log']),
+    serial: digest(guest.serial()),
+    debug: digest(guest.debug()),
     report: digest(report),
     findings,
     complaints,
-    seconds: (performance.now() - began) / 1000,
+    seconds,
     peakMegabytes: process.resourceUsage().maxRSS / 1024,
+  };
+}
+
+/** A line now and then while no step is reached. */
+function heartbeat(machine: Machine, say: (line: string) => void): () => boolean {
+  let last = performance.now();
+  return () => {
+    const now = performance.now();
+    if (now - last > HEARTBEAT) {
+      last = now;
+      say(
+        `${(machine.clock.now() / 1e9).toFixed(2)} s, ${(machine.processor.instructions / 1e6).toFixed(0)} million instructions`,
+      );
+    }
+    return false;
   };
 }
 
@@ -112,7 +156,12 @@ function buildMachine(
   return machine;
 }
 
-function complaintsOf(plan: BootPlan, guest: BootGuest, ending: string, left: readonly string[]): readonly string[] {
+async function complaintsOf(
+  plan: BootPlan,
+  guest: BootGuest,
+  ending: string,
+  left: readonly string[],
+): Promise<readonly string[]> {
   if (left.length > 0) return [`it ended (${ending}) before: ${left[0]}`];
   if (ending !== plan.ends) return [`it ended by ${ending}, not by ${plan.ends}`];
   return plan.check?.(guest) ?? [];

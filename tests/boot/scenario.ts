@@ -10,6 +10,8 @@ export interface BootScenario {
   readonly budgetSeconds: number;
   /** A run that has not ended by then fails. */
   readonly maxInstructions: number;
+  /** Of virtual time, which an idle guest passes in no time. Default: 600. */
+  readonly maxSeconds?: number;
   /** Throws a `MissingPart` when a file is not here and cannot be fetched. Called once for each run. */
   readonly build: () => BootPlan;
 }
@@ -27,7 +29,7 @@ export interface BootPlan {
   readonly steps: readonly BootStep[];
   readonly ends: BootEnding;
   /** Complaints about a run that ended as it should; none: it passed. */
-  readonly check?: (guest: BootGuest) => readonly string[];
+  readonly check?: (guest: BootGuest) => readonly string[] | Promise<readonly string[]>;
 }
 
 /** How a run may end: by power-off, by reset, or because a step stopped it. */
@@ -54,6 +56,8 @@ export type BootStep = {
 /** The running machine, as steps and checks see it. */
 export interface BootGuest {
   readonly machine: Machine;
+  /** Counts the runs of the scenario from 1. What is compared with QEMU need be compared once. */
+  readonly round: number;
   /** All that it printed so far. */
   serial(): string;
   debug(): string;

@@ -68,3 +68,10 @@ export function cloudKernel(): string {
   if (!existsSync(named)) throw new MissingPart(`DMASCOPE_KERNEL names ${named}, which does not exist`);
   return named;
 }
+
+/** Every file below a folder, by its whole path. */
+export function filesUnder(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}

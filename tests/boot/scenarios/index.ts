@@ -1,5 +1,6 @@
 /** Every scenario of `npm run test:boot`. A subject's file exports its list; it is named here once. */
 import type { BootScenario } from '../scenario.ts';
 import { LINUX } from './linux.ts';
+import { LINUX_USB } from './linux-usb.ts';
 
-export const SCENARIOS: readonly BootScenario[] = [...LINUX];
+export const SCENARIOS: readonly BootScenario[] = [...LINUX, ...LINUX_USB];
