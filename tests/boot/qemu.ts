@@ -46,6 +46,8 @@ function argumentsOf({ kernel, ramBytes, cpus, flags = [], files = {} }: QemuBoo
   for (const [name, bytes] of Object.entries(files)) place(name, bytes);
   const initrd = kernel.initrd === undefined ? [] : ['-initrd', place('initrd', kernel.initrd)];
   return [
+    // Its time too is the count of instructions, one a nanosecond, from our clock's first second: whatever the host does.
+    ...['-icount', 'shift=0,sleep=off', '-rtc', 'base=2024-01-01T00:00:00,clock=vm'],
     ...['-M', 'q35', '-accel', 'tcg', '-cpu', 'qemu64', '-m', String(ramBytes / MIB), '-smp', String(cpus)],
     ...['-nodefaults', '-vga', 'none', '-display', 'none', '-serial', 'stdio', '-no-reboot'],
     ...['-kernel', place('kernel', kernel.bytes), ...initrd, '-append', kernel.commandLine],

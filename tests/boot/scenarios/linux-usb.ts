@@ -124,7 +124,7 @@ function scenario(form: LinuxForm, budgetSeconds: number): BootScenario {
           ...checkStick(contents),
           ...(await compareLog(guest, plan, [LOAD], {
             flags: [
-              ...['-device', 'qemu-xhci,id=usb', '-device', 'usb-kbd', '-device', 'usb-storage,drive=stick'],
+              ...['-device', 'qemu-xhci,id=usb,addr=2', '-device', 'usb-kbd', '-device', 'usb-storage,drive=stick'],
               ...['-drive', 'if=none,id=stick,format=raw,file=@stick.img'],
             ],
             files: { 'stick.img': stickContents() },
