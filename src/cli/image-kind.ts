@@ -2,10 +2,9 @@
 import type { HostFile } from '../devices/block/block-device.ts';
 
 /**
- * `kernel`: entered directly (also what is not recognised: the loaders say what it looks like). `disk` and `cdrom`: a BIOS
- * starts them.
+ * `kernel`: entered directly. `disk` and `cdrom`: a BIOS starts them. `unknown`: the loaders will say what it looks like.
  */
-export type ImageKind = 'kernel' | 'disk' | 'cdrom';
+export type ImageKind = 'kernel' | 'disk' | 'cdrom' | 'unknown';
 
 /** Far enough for the volume descriptor of ISO 9660 and for Multiboot 2 headers. */
 const HEAD_BYTES = 0x9000;
@@ -29,7 +28,7 @@ export function imageKind(file: HostFile): ImageKind | { readonly problem: strin
   if (hasWord(view, MULTIBOOT_MAGIC, MULTIBOOT_SEARCH) || hasWord(view, MULTIBOOT2_MAGIC, MULTIBOOT2_SEARCH)) {
     return 'kernel';
   }
-  return head[510] === 0x55 && head[511] === 0xaa ? 'disk' : 'kernel';
+  return head[510] === 0x55 && head[511] === 0xaa ? 'disk' : 'unknown';
 }
 
 function hasWord(view: DataView, magic: number, search: number): boolean {

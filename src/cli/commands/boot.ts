@@ -61,9 +61,12 @@ export async function bootImage(host: Host, services: Services, flags: BootFlags
         maxInstructions: undefined,
         json: false,
       },
-      kind === 'kernel' ? image : undefined,
+      kind === 'cdrom' || kind === 'disk' ? undefined : image,
       settingOf(host, files, flags, image, kind),
     );
+  } catch (error) {
+    if (kind !== 'unknown' || !(error instanceof UsageError) || !error.message.startsWith(`${image}: `)) throw error;
+    throw new UsageError(error.message, `${error.hint}; or a disk image with a boot sector, or a CD-ROM image`);
   } finally {
     const talk = new Talk(host, flags.color);
     for (const problem of files.close()) talk.error(`what the guest wrote may be lost: ${problem}`);
@@ -84,7 +87,7 @@ function kindOf(host: Host, path: string): ImageKind {
 }
 
 function checkKernelFlags(flags: BootFlags, image: string, kind: ImageKind): void {
-  if (kind === 'kernel') {
+  if (kind === 'kernel' || kind === 'unknown') {
     if (flags.bios === undefined) return;
     throw new UsageError(`--bios: ${image} is a kernel, which is entered directly`, 'leave --bios out, or give a disk');
   }
@@ -111,7 +114,7 @@ function settingOf(host: Host, files: OpenDrives, flags: BootFlags, image: strin
     const drive = stickDrive(path, index);
     return { kind: 'usb-storage', disk: files.open(drive, flags.snapshot)!, driveId: drive.id };
   });
-  const firmware = kind === 'kernel' ? undefined : readFirmware(host, flags.bios);
+  const firmware = kind === 'cdrom' || kind === 'disk' ? readFirmware(host, flags.bios) : undefined;
   return {
     keys: 'prefix',
     devices,

@@ -245,6 +245,7 @@ describe('what the board tells', () => {
 
 describe('firmware', () => {
   const ROM = '/usr/share/seabios/bios-256k.bin';
+  const rom = 'rom'.padEnd(0x1_0000);
   const run = (args: readonly string[], files: Readonly<Record<string, string>>) => {
     const host = new FakeHost();
     for (const [path, text] of Object.entries(files)) host.files.set(path, text);
@@ -252,19 +253,22 @@ describe('firmware', () => {
   };
 
   it('starts what there is when no kernel is given', async () => {
-    const { spec, exitCode } = await run(['-hda', 'd.img', '-no-reboot'], { [ROM]: 'rom', 'd.img': 'x'.repeat(512) });
+    const { spec, exitCode } = await run(['-hda', 'd.img', '-no-reboot'], { [ROM]: rom, 'd.img': 'x'.repeat(512) });
     expect(exitCode).toBe(33);
     expect(spec?.image).toBeUndefined();
     expect(spec?.board).toMatchObject({ firmware: { kind: 'bios' }, noReboot: true });
-    expect(new TextDecoder().decode(spec?.board?.firmware?.image)).toBe('rom');
+    expect(new TextDecoder().decode(spec?.board?.firmware?.image)).toBe(rom);
   });
 
   it('is found by path and by name, and is no other file', async () => {
-    expect((await run(['-bios', './my.bin'], { './my.bin': 'mine' })).spec?.board?.firmware?.image.length).toBe(4);
-    expect((await run(['-bios', 'bios-256k.bin'], { [ROM]: 'rom' })).spec?.board?.firmware?.image.length).toBe(3);
+    expect((await run(['-bios', './my.bin'], { './my.bin': rom + rom })).spec?.board?.firmware?.image.length).toBe(
+      0x2_0000,
+    );
+    expect((await run(['-bios', 'bios-256k.bin'], { [ROM]: rom })).spec?.board?.firmware?.image.length).toBe(0x1_0000);
     expect((await run(['-bios', 'OVMF.fd'], {})).err).toContain('apt-get install ovmf');
     expect((await run(['-bios', 'bios.bin'], {})).err).toContain('apt-get install seabios');
     expect((await run([], {})).err).toContain('apt-get install seabios');
     expect((await run(['-bios', './k'], { './k': '\x7fELF' })).err).toContain('looks like an ELF program');
+    expect((await run(['-bios', './s'], { './s': 'short' })).err).toContain('it has 5 bytes, not a multiple of 65536');
   });
 });

@@ -8,6 +8,9 @@ const FOLDERS = ['/usr/share/seabios', '/usr/share/ovmf', '/usr/share/OVMF', '/u
 /** What a PC starts with that is told nothing else. */
 export const DEFAULT_BIOS = 'bios-256k.bin';
 
+const UNIT_BYTES = 0x1_0000;
+const FIRMWARE_MAX = 16 * 2 ** 20;
+
 export interface InputFile {
   readonly path: string;
   readonly bytes: Uint8Array;
@@ -48,7 +51,13 @@ export function readFirmware(host: Host, name: string | undefined): InputFile {
 function checked(file: InputFile): InputFile {
   const { path, bytes } = file;
   const looksLike = whatElse(bytes);
-  if (looksLike === undefined) return file;
+  if (looksLike === undefined) {
+    if (bytes.length > 0 && bytes.length % UNIT_BYTES === 0 && bytes.length <= FIRMWARE_MAX) return file;
+    throw new UsageError(
+      `-bios ${path}: this is no firmware: it has ${bytes.length} bytes, not a multiple of ${UNIT_BYTES} up to 16 MiB`,
+      `for example -bios ${DEFAULT_BIOS}`,
+    );
+  }
   throw new UsageError(`-bios ${path}: this is no firmware: it looks like ${looksLike.what}`, looksLike.instead);
 }
 
