@@ -1,5 +1,6 @@
 /** From the options of the command line to what the board is built from; opens the files that they name. */
-import type { DeviceOption, DriveOption } from '../../machine/boards/q35-options.ts';
+import type { BlockDevice } from '../../devices/block/block-device.ts';
+import type { DeviceOption, DriveOption, FlashOption } from '../../machine/boards/q35-options.ts';
 import type { Host } from '../host.ts';
 import type { BoardSetting } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
@@ -21,14 +22,17 @@ export interface BuiltBoard {
 export function buildBoard(host: Host, files: OpenDrives, configuration: QemuConfiguration): BuiltBoard {
   const media = new Media(files, configuration);
   const devices = configuration.devices.map((device) => media.deviceOf(device));
-  // A kernel that is entered directly never sees the firmware.
-  const firmware = configuration.kernel === undefined ? readFirmware(host, configuration.bios) : undefined;
+  const flash = media.flash();
+  // A kernel that is entered directly never sees the firmware; in flash it stands instead of a BIOS that is not named.
+  const wantsBios = configuration.kernel === undefined && (flash === undefined || configuration.bios !== undefined);
+  const firmware = wantsBios ? readFirmware(host, configuration.bios) : undefined;
   return {
     devices: [...devices, ...media.emptyDrives()],
     board: {
       drives: media.drives(),
       ...(firmware === undefined ? {} : { firmware: { kind: 'bios', image: firmware.bytes } as const }),
-      ...(firmware === undefined ? {} : { noReboot: configuration.noReboot }),
+      ...(flash === undefined ? {} : { flash }),
+      ...(firmware === undefined && flash === undefined ? {} : { noReboot: configuration.noReboot }),
       ...(configuration.noGraphic ? { noGraphics: true } : {}),
       boot: configuration.boot,
       fwCfgFiles: readFirmwareFiles(host, configuration.firmwareFiles),
@@ -86,6 +90,25 @@ class Media {
         { id, image, interface: kind as DriveOption['interface'], media, ...(kind === 'ide' ? { index: index! } : {}) },
       ];
     });
+  }
+
+  /** Firmware and its variables in flash, where there are such drives. */
+  flash(): FlashOption | undefined {
+    const drives = this.#configuration.drives.filter((drive) => drive.interface === 'pflash');
+    const image = (unit: number): BlockDevice | undefined => {
+      const drive = drives.find(({ index }) => index === unit);
+      return drive === undefined ? undefined : this.#files.open(drive, this.#configuration.snapshot);
+    };
+    if (drives.length === 0) return undefined;
+    const code = image(0);
+    if (code === undefined) {
+      throw new UsageError(
+        `${drives[0]!.option}: flash unit 0 is empty, where the processors begin`,
+        'for example -drive if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE.fd',
+      );
+    }
+    const vars = image(1);
+    return { code, ...(vars === undefined ? {} : { vars }) };
   }
 
   /** CD-ROM drives without a disc: those asked for, and the one that QEMU's machine has by default. */

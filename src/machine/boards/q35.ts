@@ -313,7 +313,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     keyboard: keyboards,
     mouse: isa.i8042.mouse,
     inventory,
-    resetEnds: options.noReboot ?? options.firmware === undefined,
+    resetEnds: options.noReboot ?? !hasFirmware(options),
     pressPowerButton: () => power.acpi.pressPowerButton(),
   });
   return machine;

@@ -2,5 +2,6 @@
 import type { BootScenario } from '../scenario.ts';
 import { LINUX } from './linux.ts';
 import { LINUX_USB } from './linux-usb.ts';
+import { OVMF } from './ovmf.ts';
 
-export const SCENARIOS: readonly BootScenario[] = [...LINUX, ...LINUX_USB];
+export const SCENARIOS: readonly BootScenario[] = [...LINUX, ...LINUX_USB, ...OVMF];
