@@ -17,6 +17,7 @@ const USAGE = `npm run test:boot -- [--only NAME]... [--runs N] [--jobs N] [--pa
   --runs N         runs of each, compared with each other (2)
   --jobs N         processes at once, 1 or 2 (2)
   --patience N     multiplies every scenario's time budget (1); for a busy machine
+  --minutes N      begin no run after so long (40); what is not run has failed
   --keep FOLDER    leave the logs there
   --list           the scenarios`;
 
@@ -26,6 +27,7 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '2' },
     jobs: { type: 'string', default: '2' },
     patience: { type: 'string', default: '1' },
+    minutes: { type: 'string', default: '40' },
     keep: { type: 'string' },
     list: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -38,7 +40,7 @@ type Run = { readonly result: BootResult } | { readonly missing: string } | { re
 const REQUIRED = process.env.DMASCOPE_REQUIRE_ORACLES === '1';
 const folder = values.keep ?? mkdtempSync(join(tmpdir(), 'dmascope-boot-'));
 
-function number(name: 'runs' | 'jobs' | 'patience', maximum: number): number {
+function number(name: 'runs' | 'jobs' | 'patience' | 'minutes', maximum: number): number {
   const value = Number(values[name]);
   if (value >= 1 && value <= maximum) return value;
   console.error(`--${name} takes a number from 1 to ${maximum}, not "${values[name]}"`);
@@ -133,11 +135,15 @@ async function main(): Promise<boolean> {
   const rounds = number('runs', 10);
   const queue = scenarios.flatMap((scenario) => Array.from({ length: rounds }, (_, index) => ({ scenario, index })));
   const runs = new Map<BootScenario, Run[]>();
+  const deadline = performance.now() + number('minutes', 1000) * 60_000;
   const counts = { passed: 0, failed: 0, skipped: 0 };
   const work = async (): Promise<void> => {
     for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
       const { scenario, index } = job;
-      const run = await runOnce(scenario, index + 1);
+      const run: Run =
+        performance.now() < deadline
+          ? await runOnce(scenario, index + 1)
+          : { died: `was not begun: the others took ${values.minutes} minutes` };
       const done = runs.get(scenario) ?? [];
       runs.set(scenario, done);
       done[index] = run;

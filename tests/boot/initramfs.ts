@@ -4,7 +4,7 @@ import { packageFile } from '../oracles/debian-packages.ts';
 import { cpioArchive, entriesOf } from './cpio.ts';
 
 const APPLETS =
-  'sh mount cat echo poweroff uname insmod sleep ls dd sha256sum grep wc nproc sync head printf test dmesg tr od awk'.split(
+  'sh mount cat echo poweroff uname insmod sleep ls dd sha256sum grep wc nproc sync head printf test dmesg tr od awk basename'.split(
     ' ',
   );
 

@@ -18,8 +18,10 @@ export interface QemuBoot {
   readonly flags?: readonly string[];
   readonly files?: Readonly<Record<string, Uint8Array>>;
   readonly prompt: string;
-  /** Typed at the prompt, one at a time; the last one ends the machine. */
+  /** Typed at the prompt, one at a time; the last one ends the machine. None: it is ended at the first prompt. */
   readonly commands: readonly string[];
+  /** QEMU's time is the host's, as people run it; else the count of instructions, whatever the host does. */
+  readonly hostTime?: boolean;
 }
 
 /** What it printed on the serial port, and the seconds from the start of the process to the first prompt and to the end. */
@@ -38,7 +40,8 @@ export async function bootOnQemu(boot: QemuBoot): Promise<QemuLog> {
   }
 }
 
-function argumentsOf({ kernel, ramBytes, cpus, flags = [], files = {} }: QemuBoot, folder: string): string[] {
+function argumentsOf(boot: QemuBoot, folder: string): string[] {
+  const { kernel, ramBytes, cpus, flags = [], files = {}, hostTime = false } = boot;
   const place = (name: string, bytes: Uint8Array): string => {
     writeFileSync(join(folder, name), bytes);
     return join(folder, name);
@@ -46,8 +49,8 @@ function argumentsOf({ kernel, ramBytes, cpus, flags = [], files = {} }: QemuBoo
   for (const [name, bytes] of Object.entries(files)) place(name, bytes);
   const initrd = kernel.initrd === undefined ? [] : ['-initrd', place('initrd', kernel.initrd)];
   return [
-    // Its time too is the count of instructions, one a nanosecond, from our clock's first second: whatever the host does.
-    ...['-icount', 'shift=0,sleep=off', '-rtc', 'base=2024-01-01T00:00:00,clock=vm'],
+    // One nanosecond an instruction, from our clock's first second.
+    ...(hostTime ? [] : ['-icount', 'shift=0,sleep=off', '-rtc', 'base=2024-01-01T00:00:00,clock=vm']),
     ...['-M', 'q35', '-accel', 'tcg', '-cpu', 'qemu64', '-m', String(ramBytes / MIB), '-smp', String(cpus)],
     ...['-nodefaults', '-vga', 'none', '-display', 'none', '-serial', 'stdio', '-no-reboot'],
     ...['-kernel', place('kernel', kernel.bytes), ...initrd, '-append', kernel.commandLine],
@@ -71,6 +74,7 @@ function converse(words: readonly string[], { prompt, commands }: QemuBoot): Pro
       if (Number.isNaN(promptSeconds)) promptSeconds = seconds();
       const command = left.shift();
       if (command !== undefined) qemu.stdin.write(`${command}\n`);
+      else if (commands.length === 0) qemu.kill('SIGKILL');
     }
   });
   return new Promise((resolve, reject) => {

@@ -54,7 +54,7 @@ function moduleFiles(): Record<string, Uint8Array> {
 
 const LOAD = `for m in ${MODULES.join(' ')}; do insmod /modules/$m.ko || echo "cannot load $m"; done; until [ -b /dev/sda ]; do sleep 0.1; done; echo modules=$(wc -l < /proc/modules)`;
 const FIND_KEYBOARD =
-  'for e in /sys/class/input/event*; do grep -q "USB Keyboard" $e/device/name && K=${e##*/}; done; echo keyboard=/dev/input/$K';
+  'for e in /sys/class/input/event*; do grep -q "USB Keyboard" $e/device/name && K=$(basename $e); done; echo keyboard=/dev/input/$K';
 /**
  * Six events of 24 bytes for each key: scan code, key, end of report, for down and for up. Of those of type 1 (EV_KEY), code
  * and value.
