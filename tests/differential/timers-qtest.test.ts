@@ -98,4 +98,64 @@ describe.skipIf(QEMU_MISSING)(title, { timeout: TIMEOUT }, () => {
     }
     await expectAlike(script);
   });
+
+  const SMBUS = 0x700;
+  const smbus = () => new Script().config(31, 3, 0x20, 4, SMBUS).config(31, 3, 4, 2, 1).config(31, 3, 0x40, 1, 1);
+  const state = (script: Script) => {
+    for (const offset of [0, 2, 3, 4, 5, 6, 0x0d]) script.in(SMBUS + offset);
+    return script;
+  };
+
+  it('SMBus: configuration space', async () => {
+    const script = new Script();
+    for (let offset = 0; offset < 0x100; offset += 4) script.config(31, 3, offset);
+    for (const offset of [0x04, 0x20, 0x3c, 0x40]) {
+      // QEMU keeps the reserved bits of HOSTC.
+      for (const value of [offset === 0x40 ? 0x0f : 0xffff_ffff, 0])
+        script.config(31, 3, offset, 4, value).config(31, 3, offset);
+    }
+    script.in(SMBUS, 4);
+    await expectAlike(script);
+  });
+
+  it('SMBus: each command, to an EEPROM, to nobody, with and without the buffer', async () => {
+    const script = state(smbus());
+    for (const auxiliary of [0, 2]) {
+      for (const address of [0xa0, 0xa1, 0x20, 0x21]) {
+        for (let command = 0; command < 8; command += 1) {
+          script
+            .out(SMBUS + 0x0d, auxiliary)
+            .out(SMBUS, 0xfe)
+            .out(SMBUS + 4, address)
+            .out(SMBUS + 3, 8 * command);
+          script
+            .out(SMBUS + 5, 2)
+            .out(SMBUS + 6, 0x5a)
+            .out(SMBUS + 7, 0x77);
+          if (auxiliary === 2) script.out(SMBUS + 7, 0x66);
+          state(script.out(SMBUS + 2, 0x40 | (command << 2)));
+          for (let byte = 0; byte < 3; byte += 1) {
+            if (byte === 2) script.out(SMBUS + 2, 0x20 | (command << 2));
+            script.in(SMBUS + 7).out(SMBUS + 7, 0x30 + byte);
+            state(script.out(SMBUS, 0x80));
+          }
+          state(script.out(SMBUS + 2, 2)).out(SMBUS + 2, 0);
+        }
+      }
+    }
+    // What the writes left in the EEPROM.
+    script
+      .out(SMBUS, 0xfe)
+      .out(SMBUS + 0x0d, 0)
+      .out(SMBUS + 4, 0xa1);
+    for (let at = 0; at < 0x48; at += 1) {
+      script
+        .out(SMBUS, 0xfe)
+        .out(SMBUS + 3, at)
+        .out(SMBUS + 2, 0x48)
+        .in(SMBUS + 5)
+        .in(SMBUS);
+    }
+    await expectAlike(script);
+  });
 });

@@ -2,6 +2,7 @@
 import type { VirtualClock } from '../../base/clock.ts';
 import type { StateSource } from '../../base/state.ts';
 import type { TraceBus } from '../../base/trace.ts';
+import { HOSTC_OFFSET, SMB_BASE_OFFSET, SmbusFunction } from '../../devices/smbus/pci-function.ts';
 import type { InterruptController } from '../../interrupts/interrupt-controller.ts';
 import {
   ContainerRegion,
@@ -71,6 +72,10 @@ export interface PciParts {
   readonly handOver: () => void;
 }
 
+/** Where SeaBIOS puts the SMBus host's registers. */
+const SMBUS_BASE = 0x700;
+const LPC_DEVICE = 31;
+const SMBUS_FUNCTION = 3;
 /** QEMU puts PCI memory behind RAM and the chipset's own windows. */
 const PCI_PRIORITY = -1;
 const CLASS_USB = 0x0c_03;
@@ -121,6 +126,8 @@ export function addPci(setting: PciSetting): PciParts | BoardError {
   if ('problem' in usb) return usb;
   const storage = addStorage({ ...setting, options, bus });
   if ('problem' in storage) return storage;
+  const smbus = new SmbusFunction(memory);
+  smbus.plug(bus, LPC_DEVICE, SMBUS_FUNCTION);
   bus.explainCpuAccesses();
 
   const handOver: HandOver = { resourcesAssigned: true, usbBusMaster: qemu, ...options.handOver };
@@ -136,6 +143,7 @@ export function addPci(setting: PciSetting): PciParts | BoardError {
       ...usb.stateSources,
       ...storage.stateSources,
       ...flash.stateSources,
+      ...smbus.stateSources,
     ],
     resetFlash: flash.reset,
     firstDisks: storage.firstDisks,
@@ -149,6 +157,8 @@ export function addPci(setting: PciSetting): PciParts | BoardError {
       assignResources(bus);
       routePirqs(lpc);
       placeChipset(lpc, POWER_MANAGEMENT_BASE);
+      smbus.configWrite(SMB_BASE_OFFSET, 4, SMBUS_BASE);
+      smbus.configWrite(HOSTC_OFFSET, 1, 1);
       interrupts.pic.slave.writeElcr(ELCR2_PIRQS);
       for (const entry of bus.functions) {
         if (!handOver.usbBusMaster || entry.identity.classCode >>> 8 !== CLASS_USB) continue;
