@@ -33,6 +33,7 @@ export interface CoreImports {
   readClock(): void;
   readTaskPriority(): number;
   writeTaskPriority(priority: number): void;
+  pause(): void;
   randomWord(): number;
   blockDecoded(backing: number, bytes: number): void;
 }

@@ -59,6 +59,7 @@ export class HostPorts {
       portWrite: (port, size, value) => ports.io.write(port, size, value >>> 0),
       numericError: () => (ports.interrupts.numericError?.(caller.activeCpu) === true ? 1 : 0),
       acknowledgeInterrupt: () => ports.interrupts.acknowledge(caller.activeCpu),
+      pause: () => this.#ports.pause?.(),
       randomWord: () => this.#nextRandom(),
     };
   }

@@ -92,6 +92,8 @@ export interface ProcessorPorts {
   /** Virtual time, which the time-stamp counter counts in nanoseconds. */
   readonly clock: Pick<VirtualClock, 'now'>;
   readonly trace: TraceBus;
+  /** PAUSE, while it ends no run ({@link ProcessorLike.pauseYields}): how long it takes is the machine's affair. */
+  pause?(): void;
   /**
    * `cpu` enters system management mode (its state has not been saved yet) or has left it: the machine shows or hides
    * SMRAM, and may replace the direct ranges.

@@ -101,6 +101,40 @@ describe('a loop that waits for the ACPI timer', () => {
   });
 });
 
+describe('a loop of PAUSE', () => {
+  // again: inc ecx; pause; rdtsc; cmp eax, nanoseconds; jb again; hlt
+  const waiting = (nanoseconds: number) =>
+    tinyKernel([0x41, 0xf3, 0x90, 0x0f, 0x31, 0x3d, ...littleEndian(nanoseconds), 0x72, 0xf4, 0xf4]);
+  const littleEndian = (value: number) => [0, 8, 16, 24].map((shift) => (value >> shift) & 0xff);
+  const wait = waiting(1_000_000);
+
+  it('comes round every 145 ns, for PAUSE takes 140 more than an instruction', () => {
+    const { machine } = loadedBoard(waiting(2900));
+    expect(machine.run(LIMIT)).toMatchObject({ kind: 'halted' });
+    expect(Math.abs(machine.processor.instructions - 5 * 20)).toBeLessThan(50);
+    expect(Math.abs(machine.clock.now() - 2900)).toBeLessThan(300);
+  });
+
+  it('comes round every 4.1 us when it has gone on for a while', () => {
+    const { machine } = loadedBoard(wait);
+    expect(machine.run(LIMIT)).toMatchObject({ kind: 'halted' });
+    expect(Math.abs(machine.processor.instructions - 5 * (28 + 243))).toBeLessThan(60);
+    expect(machine.clock.now() - 1_000_000).toBeLessThan(4200);
+  });
+
+  it('is the same run however time cuts it', () => {
+    const { machine: whole } = loadedBoard(wait);
+    whole.run(LIMIT);
+    const { machine } = loadedBoard(wait);
+    for (let time = 0; machine.run({ maxTime: time }).kind === 'time-limit'; time += 77) {
+      expect(machine.clock.now()).toBeLessThan(time + 4100);
+    }
+    expect(machine.processor.instructions).toBe(whole.processor.instructions);
+    expect(machine.clock.now()).toBe(whole.clock.now());
+    expect(machine.processor.registers()).toEqual(whole.processor.registers());
+  });
+});
+
 describe('what firmware would have left', () => {
   it('conventional memory and the extended BIOS data area in the BDA', () => {
     const { machine } = loadedBoard(tinyKernel([0xf4]));

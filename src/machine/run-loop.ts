@@ -8,6 +8,7 @@ import type { TraceChannel } from '../base/trace.ts';
 import type { ProcessorLike } from '../cpu/types.ts';
 import type { ResetCause } from './events.ts';
 import type { Outcome, RunLimits } from './outcome.ts';
+import { PauseLoop } from './pause.ts';
 import { BOOT_LOOP_RESETS, RebootWatch } from './reboot-watch.ts';
 import { NANOSECONDS_PER_INSTRUCTION, Rounds } from './rounds.ts';
 import type { StuckDetector } from './stuck-detector.ts';
@@ -52,6 +53,7 @@ export class RunLoop {
   #spinning = false;
   #resetWanted: ResetCause | undefined;
   readonly #reboots = new RebootWatch();
+  readonly #pauses = new PauseLoop();
   /** The loop that was proven to spin looks for bytes from the serial port. */
   #spinPolls = false;
 
@@ -93,6 +95,11 @@ export class RunLoop {
     if (end !== undefined) this.#limitSlice(Math.min(end, this.#rounds.instructionsAt(this.#patience)));
   }
 
+  /** PAUSE, by a processor that is the only one awake. */
+  pause(): void {
+    this.stall(this.#pauses.next(this.#rounds.time));
+  }
+
   /** The guest does something whose outcome may depend on time (a device, the time-stamp counter). */
   observeTime(): void {
     this.#rounds.observe();
@@ -107,9 +114,10 @@ export class RunLoop {
   get stateSource(): StateSource {
     return {
       name: 'run-loop',
-      version: 3,
+      version: 4,
       save: () => ({
         reboots: this.#reboots.save(),
+        pauses: this.#pauses.save(),
         rounds: this.#rounds.save(),
         idleDeadlines: this.#idleDeadlines,
         idleSince: this.#idleSince,
@@ -118,6 +126,7 @@ export class RunLoop {
         this.#rounds.load(fields.rounds as { readonly [field: string]: StateValue });
         this.#idleDeadlines = fields.idleDeadlines as number;
         this.#idleSince = fields.idleSince as number;
+        this.#pauses.load(fields.pauses as { readonly [field: string]: StateValue });
         this.#reboots.load(fields.reboots as { readonly [field: string]: StateValue });
         this.#ended = undefined;
         this.#resetWanted = undefined;

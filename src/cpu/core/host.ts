@@ -65,6 +65,10 @@ export declare function readTaskPriority(): u32;
 @external('host', 'writeTaskPriority')
 export declare function writeTaskPriority(priority: u32): void;
 
+/** PAUSE: the processor may wait a little. */
+@external('host', 'pause')
+export declare function pause(): void;
+
 /** The next 32 bits of the machine's seeded random source. */
 @external('host', 'randomWord')
 export declare function randomWord(): u32;

@@ -8,6 +8,7 @@ import {
   X87_CONTROL, X87_TAG, XCR0, XMM,
 } from './generated/layout';
 import { updateBreakpoints } from './debug';
+import { afterHostCall, pause } from './host';
 import { codeMappingChanged } from './run-state';
 import { FLAG_TF, setSegment, updateMode } from './state';
 import { nextRipOf } from './system-operands';
@@ -103,9 +104,13 @@ function startUp(vector: u32): void {
   updateMode();
 }
 
-/** PAUSE gives the rest of the turn away where another processor can use it; elsewhere it does nothing. */
+/** PAUSE gives the rest of the turn away where another processor can use it; elsewhere it takes time. */
 export function sys_pause(uop: u32): i32 {
-  if (!load<u32>(PAUSE_YIELDS) || load<u32>(EFLAGS) & FLAG_TF) return NEXT;
+  if (!load<u32>(PAUSE_YIELDS) || load<u32>(EFLAGS) & FLAG_TF) {
+    pause();
+    afterHostCall();
+    return NEXT;
+  }
   store<u64>(RIP, nextRipOf(uop));
   store<u32>(EXIT_REASON, EXIT_PAUSED);
   return EXIT_TO_HOST;

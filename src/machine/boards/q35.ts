@@ -123,6 +123,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
         },
       },
       trace,
+      pause: () => late.loop?.pause(),
       managementMode: (_cpu, entered) => view.setManagementMode(entered),
     },
   );
