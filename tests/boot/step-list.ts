@@ -52,5 +52,5 @@ export class StepList {
 }
 
 function nameOf(step: BootStep): string {
-  return step.name ?? ('printed' in step ? step.printed : 'a condition');
+  return step.name ?? ('printed' in step ? step.printed.trim() : 'a condition');
 }
