@@ -71,6 +71,9 @@ function checkTogether(configuration: QemuConfiguration): void {
   if (kernel === undefined) {
     if (append !== undefined) throw new UsageError('-append only allowed with -kernel option');
     if (initrd !== undefined) throw new UsageError('-initrd only allowed with -kernel option');
+    if (configuration.bios !== undefined && configuration.drives.some((drive) => drive.interface === 'pflash')) {
+      throw new UsageError('-bios and flash: both would be the firmware', 'give one of them');
+    }
   } else if (configuration.bios !== undefined || configuration.drives.some((drive) => drive.interface === 'pflash')) {
     throw new UsageError(
       'firmware and -kernel: dmascope enters a kernel directly, without firmware',

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { BlockDevice } from '../../devices/block/block-device.ts';
 import { runApplication } from '../application.ts';
 import type { OpenFile } from '../host.ts';
 import { NodeHost } from '../node-host.ts';
@@ -213,6 +214,37 @@ describe('drives that are refused, with exit 2 and what to do', () => {
     expect([exitCode, spec]).toEqual([2, undefined]);
     expect(err).toContain(message);
     if (hint !== '') expect(err.split('help:')[1]).toContain(hint);
+  });
+});
+
+describe('flash', () => {
+  const code = file('code.fd', new Uint8Array(0x2000).fill(1));
+  const start = ['qemu-system-x86_64', '-M', 'q35', '-nodefaults'];
+
+  it('is the firmware and its variables, which are written back', async () => {
+    const vars = file('vars.fd', new Uint8Array(0x1000).fill(2));
+    const { exitCode, spec } = await guest(
+      [...start, '-drive', `if=pflash,format=raw,readonly=on,file=${code}`, '-drive', `if=pflash,file=${vars}`],
+      ({ board }) => {
+        const { code: first, vars: second } = board!.flash as Record<'code' | 'vars', BlockDevice>;
+        expect([first.readOnly, first.size, second.readOnly]).toEqual([true, 0x2000, false]);
+        expect(second.write(0, Uint8Array.of(9))).toBeUndefined();
+      },
+    );
+    expect([exitCode, spec?.board?.firmware, spec?.board?.drives]).toEqual([33, undefined, []]);
+    expect(readFileSync(vars)[0]).toBe(9);
+    expect((await guest([...start, '-pflash', code])).spec?.board?.flash?.vars).toBeUndefined();
+  });
+
+  it.each<[string[], string]>([
+    [['-pflash', code, '-bios', 'bios.bin'], 'both would be the firmware'],
+    [['-drive', `if=pflash,unit=1,file=${code}`], 'flash unit 0 is empty'],
+    [['-drive', `if=pflash,unit=2,file=${code}`], 'the board has 2 flash units'],
+    [['-kernel', 'kernel.elf', '-pflash', code], 'dmascope enters a kernel directly, without firmware'],
+  ])('%j is refused', async (flags, message) => {
+    const { exitCode, err } = await guest([...start, ...flags]);
+    expect(exitCode).toBe(2);
+    expect(err).toContain(message);
   });
 });
 

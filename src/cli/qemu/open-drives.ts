@@ -22,7 +22,6 @@ export class OpenDrives {
   open(drive: DriveRequest, snapshotAll: boolean): BlockDevice | undefined {
     const { path, option } = drive;
     if (path === undefined) return undefined;
-    // Flash keeps its variables: QEMU's -snapshot leaves out what is read-only only.
     const snapshot = drive.readOnly ? false : (drive.snapshot ?? snapshotAll);
     const file = this.#file(option, path, drive.readOnly || snapshot ? 'read' : 'read-write');
     this.#files.push(file);
