@@ -1,16 +1,17 @@
 /**
  * Writes the pages that come from code: docs/rules, docs/report.schema.json, docs/registers.md, docs/personalities.md,
- * docs/instructions.md.
+ * docs/device-registers.md, docs/instructions.md.
  * `--check` only says what has drifted, with exit 1.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { generatedFiles } from '../src/diagnosis/rule-pages.ts';
 import { cpuPages } from './docs/cpu-pages.ts';
+import { devicePages } from './docs/device-pages.ts';
 import { xhciPages } from './docs/xhci-pages.ts';
 
 const check = process.argv.includes('--check');
-const files = [...generatedFiles(), ...xhciPages(), ...cpuPages()];
+const files = [...generatedFiles(), ...xhciPages(), ...devicePages(), ...cpuPages()];
 const known = new Set(files.map((file) => file.path));
 let drifted = 0;
 
