@@ -7,6 +7,9 @@ import type { ProcessorLike } from '../cpu/types.ts';
 import type { KeyScript, KeySink, TypingOptions } from '../devices/input/key-script.ts';
 import { type Chord, chordsOf } from '../devices/input/keys.ts';
 import type { MouseSink } from '../devices/input/ps2-mouse.ts';
+import type { VgaAdapter } from '../devices/vga/adapter.ts';
+import { screenLines } from '../devices/vga/code-page.ts';
+import type { GraphicsScreen, Screen } from '../devices/vga/screen.ts';
 import { type AddressSpace, DmaView } from '../memory/index.ts';
 import { peek } from '../memory/lookup.ts';
 import type { PciBus } from '../pci/bus.ts';
@@ -41,6 +44,8 @@ export interface MachineParts {
   /** A reset ends the run: there is nothing that could start again, or nobody wants it to. */
   readonly resetEnds: boolean;
   readonly pressPowerButton: () => void;
+  /** `undefined`: the machine has no display. */
+  readonly display?: VgaAdapter | undefined;
 }
 
 /** What a kernel finds that is entered without firmware. */
@@ -151,6 +156,22 @@ export class Machine {
   /** The power button: an ACPI event, with which an operating system does as it likes (ACPI 6.4 §4.8.3.1.1). */
   pressPowerButton(): void {
     this.#parts.pressPowerButton();
+  }
+
+  /** What the display shows now, text as text; `undefined`: there is no display. */
+  screen(): Screen | undefined {
+    return this.#parts.display?.screen();
+  }
+
+  /** What the display shows now as pixels, text drawn with the guest's font, nothing blinking. */
+  picture(): GraphicsScreen | undefined {
+    return this.#parts.display?.picture();
+  }
+
+  /** The lines of a text screen in Unicode, blanks at their ends cut off; `undefined`: no display, or graphics. */
+  screenText(): string[] | undefined {
+    const screen = this.screen();
+    return screen?.kind === 'text' ? screenLines(screen) : undefined;
   }
 
   /** A debugger's read: no side effects; `undefined` unless all bytes are RAM or ROM. */

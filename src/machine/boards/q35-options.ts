@@ -153,6 +153,8 @@ export interface Q35Options {
   /** Firmware should talk to the serial port (`-nographic`). */
   readonly noGraphics?: boolean;
   readonly boot?: FirmwareBoot;
+  /** The display adapter (`-vga std`); `rom` is its video BIOS (vgabios-stdvga.bin). Default: none. */
+  readonly display?: { readonly rom?: Uint8Array } | 'none';
   /** Files for fw_cfg (`-fw_cfg name=,file=|string=`). */
   readonly fwCfgFiles?: readonly { readonly name: string; readonly bytes: Uint8Array }[];
   /** The processors begin at the reset vector in it. Without it a kernel is to be loaded. */

@@ -3,6 +3,7 @@ import type { VirtualClock } from '../../base/clock.ts';
 import type { StateSource } from '../../base/state.ts';
 import type { TraceBus } from '../../base/trace.ts';
 import { HOSTC_OFFSET, SMB_BASE_OFFSET, SmbusFunction } from '../../devices/smbus/pci-function.ts';
+import type { VgaAdapter } from '../../devices/vga/adapter.ts';
 import type { InterruptController } from '../../interrupts/interrupt-controller.ts';
 import {
   ContainerRegion,
@@ -22,6 +23,7 @@ import { CONFIG_ADDRESS_PORT, CONFIG_DATA_PORT, RootComplex } from '../../pci/ro
 import type { UsbKeyboard } from '../../usb/devices/keyboard.ts';
 import type { Inventory } from '../inventory.ts';
 import type { BootList } from './q35-boot-order.ts';
+import { addDisplay, displayStates } from './q35-display.ts';
 import { addFirmware } from './q35-firmware.ts';
 import { addFlash } from './q35-flash.ts';
 import { POWER_MANAGEMENT_BASE, type RamLayout } from './q35-memory-map.ts';
@@ -68,6 +70,7 @@ export interface PciParts {
   /** The last USB keyboard. */
   readonly keyboard: UsbKeyboard | undefined;
   readonly resetFlash: () => void;
+  readonly display: VgaAdapter | undefined;
   /** Leaves PCI as firmware leaves it to a kernel. */
   readonly handOver: () => void;
 }
@@ -122,6 +125,7 @@ export function addPci(setting: PciSetting): PciParts | BoardError {
   lpc.plug(bus, 31);
   io.addSubregion(CONFIG_ADDRESS_PORT, new MmioRegion(memory, 'pci-conf-idx', 4, rootComplex.addressPorts()));
   io.addSubregion(CONFIG_DATA_PORT, new MmioRegion(memory, 'pci-conf-data', 4, rootComplex.dataPorts()));
+  const display = addDisplay({ ...setting, bus, window });
   const usb = addUsb({ ...setting, options, bus });
   if ('problem' in usb) return usb;
   const storage = addStorage({ ...setting, options, bus });
@@ -136,10 +140,12 @@ export function addPci(setting: PciSetting): PciParts | BoardError {
     lpc,
     managementMemory: bridge.dramControl!.managementMemory,
     keyboard: usb.keyboard,
+    display,
     stateSources: [
       ...bus.functions,
       bridge.hostState,
       lpc.wireState,
+      ...displayStates(display),
       ...usb.stateSources,
       ...storage.stateSources,
       ...flash.stateSources,

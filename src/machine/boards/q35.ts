@@ -38,6 +38,7 @@ import { ProcessorView } from './processor-view.ts';
 import { offerAcpiTables, placeAcpiTables } from './q35-acpi.ts';
 import { BootList, checkBootLetters, offerBootOrder } from './q35-boot-order.ts';
 import { describeDisks } from './q35-disk-types.ts';
+import { displayMemory } from './q35-display.ts';
 import { checkFirmware, firmwareBytes } from './q35-firmware.ts';
 import { checkFlash, flashBytes } from './q35-flash.ts';
 import { addFwCfg } from './q35-fw-cfg.ts';
@@ -93,7 +94,8 @@ export function createQ35(options: Q35Options): Machine | BoardError {
   const counted = countingPorts(view.memory, new CpuPortIo(ioSpace), observeTime);
   const processor = new Processor(
     {
-      memoryBytes: options.ramBytes + firmwareBytes(options.firmware) + flashBytes(options.flash),
+      memoryBytes:
+        options.ramBytes + firmwareBytes(options.firmware) + flashBytes(options.flash) + displayMemory(options.display),
       cpus,
       topology,
       model: options.cpuModel,
@@ -316,6 +318,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
     inventory,
     resetEnds: options.noReboot ?? !hasFirmware(options),
     pressPowerButton: () => power.acpi.pressPowerButton(),
+    display: pci.display,
   });
   return machine;
 }

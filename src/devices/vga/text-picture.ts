@@ -1,0 +1,85 @@
+/** A text screen as pixels, with the font that the guest loaded into plane 2. */
+import { attributeColors } from './palette.ts';
+import { ATTRIBUTE, CRTC, MODE_BLINK, MODE_LINE_GRAPHICS, SEQUENCER } from './registers.ts';
+import { captureText, type GraphicsScreen, type TextGeometry, type TextScreen, textGeometry } from './screen.ts';
+import type { VgaState } from './state.ts';
+
+/** Each font has 256 glyphs of 32 bytes, one font every 8 KiB of plane 2. */
+const FONT_BYTES = 8192;
+const GLYPH_BYTES = 32;
+const FONT_PLANE = 2;
+/** Codes whose eighth dot reaches into the ninth column, while line graphics are enabled. */
+const LINE_GRAPHICS_FIRST = 0xc0;
+const LINE_GRAPHICS_LAST = 0xdf;
+
+/** Offsets in plane 2 of fonts B (attribute bit 3 clear) and A (set): Character Map Select. */
+function fontOffsets(state: VgaState): readonly [number, number] {
+  const select = state.sequencer[SEQUENCER.characterMapSelect]!;
+  const block = (low: number, high: number): number =>
+    (((select >> low) & 3) * 2 + ((select >> high) & 1)) * FONT_BYTES;
+  return [block(0, 4), block(2, 5)];
+}
+
+export function drawText(state: VgaState, memory: Uint8Array): GraphicsScreen {
+  const screen = captureText(state, memory);
+  const geometry = textGeometry(state);
+  const { cellWidth, cellHeight } = geometry;
+  const width = screen.columns * cellWidth;
+  const height = screen.rows * cellHeight * geometry.repeat;
+  const rgb = new Uint8Array(3 * width * height);
+  if (!screen.blanked) {
+    const painter = new CellPainter(state, memory, screen, geometry, rgb);
+    for (let row = 0; row < screen.rows; row += 1) {
+      for (let column = 0; column < screen.columns; column += 1) painter.paint(column, row);
+    }
+  }
+  return { kind: 'graphics', width, height, rgb, blanked: screen.blanked };
+}
+
+class CellPainter {
+  readonly #colors: Uint32Array;
+  readonly #fonts: readonly [number, number];
+  readonly #mode: number;
+  readonly #cursorLines: readonly [number, number];
+
+  constructor(
+    state: VgaState,
+    private readonly memory: Uint8Array,
+    private readonly screen: TextScreen,
+    private readonly geometry: TextGeometry,
+    private readonly rgb: Uint8Array,
+  ) {
+    this.#colors = attributeColors(state);
+    this.#fonts = fontOffsets(state);
+    this.#mode = state.attribute[ATTRIBUTE.modeControl]!;
+    this.#cursorLines = [state.crtc[CRTC.cursorStart]! & 0x1f, state.crtc[CRTC.cursorEnd]! & 0x1f];
+  }
+
+  paint(column: number, row: number): void {
+    const { screen, memory } = this;
+    const { cellWidth, cellHeight, repeat } = this.geometry;
+    const cell = row * screen.columns + column;
+    const character = screen.characters[cell]!;
+    const attribute = screen.attributes[cell]!;
+    const glyph = this.#fonts[((attribute >> 3) & 1) as 0 | 1] + character * GLYPH_BYTES;
+    const foreground = this.#colors[attribute & 15]!;
+    const background = this.#colors[(this.#mode & MODE_BLINK) !== 0 ? (attribute >> 4) & 7 : attribute >> 4]!;
+    const nine =
+      (this.#mode & MODE_LINE_GRAPHICS) !== 0 && character >= LINE_GRAPHICS_FIRST && character <= LINE_GRAPHICS_LAST;
+    const cursor = screen.cursor?.column === column && screen.cursor.row === row;
+    for (let y = 0; y < cellHeight * repeat; y += 1) {
+      const line = y >> (repeat - 1);
+      let dots = memory[4 * (glyph + line) + FONT_PLANE]! << 1;
+      if (nine) dots |= (dots >> 1) & 1;
+      if (cursor && line >= this.#cursorLines[0] && line <= this.#cursorLines[1]) dots = 0x1ff;
+      let at = 3 * ((row * cellHeight * repeat + y) * screen.columns * cellWidth + column * cellWidth);
+      for (let dot = 0; dot < cellWidth; dot += 1) {
+        const color = (dots & (0x100 >> dot)) !== 0 ? foreground : background;
+        this.rgb[at] = color >> 16;
+        this.rgb[at + 1] = color >> 8;
+        this.rgb[at + 2] = color;
+        at += 3;
+      }
+    }
+  }
+}
