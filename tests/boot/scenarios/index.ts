@@ -2,7 +2,8 @@
 import type { BootScenario } from '../scenario.ts';
 import { LINUX } from './linux.ts';
 import { LINUX_USB } from './linux-usb.ts';
+import { MEMTEST } from './memtest.ts';
 import { OVMF } from './ovmf.ts';
 import { SEABIOS } from './seabios.ts';
 
-export const SCENARIOS: readonly BootScenario[] = [...LINUX, ...LINUX_USB, ...OVMF, ...SEABIOS];
+export const SCENARIOS: readonly BootScenario[] = [...LINUX, ...LINUX_USB, ...OVMF, ...SEABIOS, ...MEMTEST];
