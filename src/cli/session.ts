@@ -9,7 +9,17 @@ import type { Outcome, RunLimits } from '../machine/outcome.ts';
 /** What the board is asked for beyond its size: disks, firmware, what it tells about itself. */
 export type BoardSetting = Pick<
   Q35Options,
-  'boot' | 'drives' | 'firmware' | 'flash' | 'fwCfgFiles' | 'noGraphics' | 'noReboot' | 'rtcSeconds' | 'seed' | 'uuid'
+  | 'boot'
+  | 'display'
+  | 'drives'
+  | 'firmware'
+  | 'flash'
+  | 'fwCfgFiles'
+  | 'noGraphics'
+  | 'noReboot'
+  | 'rtcSeconds'
+  | 'seed'
+  | 'uuid'
 > & {
   /** Where the debug console is; default: port 0xe9. */
   readonly debugPort?: number;

@@ -87,7 +87,8 @@ export class Machine {
   load(image: Uint8Array, options: Omit<LoadOptions, 'memoryMap'>): LoadError | LoadPlan {
     const found = this.#parts.prepareDirectEntry();
     const acpi = found.acpiRoot === undefined ? {} : { acpiRoot: found.acpiRoot };
-    const result = loadImage(image, { ...options, ...acpi, memoryMap: this.memoryMap });
+    const textDisplay = this.#parts.display !== undefined;
+    const result = loadImage(image, { ...options, ...acpi, textDisplay, memoryMap: this.memoryMap });
     if (!result.ok) return result.error;
     const { segments, entry } = result.plan;
     const loader = new DmaView(this.addressSpace, 'loader');

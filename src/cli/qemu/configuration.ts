@@ -41,6 +41,8 @@ export interface QemuConfiguration {
   /** `-serial`, in their order: COM1 is the first. */
   serials: CharacterTarget[];
   debugConsole: CharacterTarget | undefined;
+  /** `-vga std`. */
+  display: boolean;
   noGraphic: boolean;
   noReboot: boolean;
   noDefaults: boolean;
@@ -90,6 +92,7 @@ export function defaultConfiguration(): QemuConfiguration {
     entropySources: [],
     serials: [],
     debugConsole: undefined,
+    display: false,
     noGraphic: false,
     noReboot: false,
     noDefaults: false,

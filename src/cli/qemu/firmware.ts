@@ -8,6 +8,9 @@ const FOLDERS = ['/usr/share/seabios', '/usr/share/ovmf', '/usr/share/OVMF', '/u
 /** What a PC starts with that is told nothing else. */
 export const DEFAULT_BIOS = 'bios-256k.bin';
 
+/** What `-vga std` has in its ROM. */
+export const VIDEO_BIOS = 'vgabios-stdvga.bin';
+
 const UNIT_BYTES = 0x1_0000;
 const FIRMWARE_MAX = 16 * 2 ** 20;
 

@@ -196,7 +196,16 @@ export const QEMU_OPTIONS: Readonly<Record<string, QemuOption>> = {
   },
   nographic: flag('noGraphic', 'serial port on stdio, no display'),
   display: only('display', ['none'], 'none', 'there is no display'),
-  vga: only('vga', ['none'], 'none', 'there is no display adapter'),
+  vga: {
+    argument: true,
+    help: 'display adapter: std or none (default)',
+    apply: ({ configuration }, argument) => {
+      if (argument !== 'std' && argument !== 'none') {
+        refuse('vga', argument, 'this display adapter is not there', 'supported: std, none');
+      }
+      configuration.display = argument === 'std';
+    },
+  },
   monitor: {
     argument: true,
     help: 'where the monitor is: stdio or none',

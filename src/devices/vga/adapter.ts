@@ -25,6 +25,7 @@ import { STATUS_DISPLAY_DISABLED, STATUS_VERTICAL_RETRACE } from './registers.ts
 import { beamStatus } from './retrace.ts';
 import { captureText, type GraphicsScreen, isGraphics, type Screen } from './screen.ts';
 import { VgaState } from './state.ts';
+import { setTextMode } from './text-mode.ts';
 import { drawText } from './text-picture.ts';
 import { VgaWindow, WINDOW_BASE } from './window.ts';
 
@@ -57,6 +58,9 @@ const LEGACY_PORTS = [
 ] as const;
 const DISPI_PORTS = 0x1ce;
 const DISPI_PORT_COUNT = 3;
+/** The 32 KiB at 0xb8000: a blank, light grey on black. */
+const TEXT_CELLS = 16_384;
+const BLANK_CELL = [0x20, 0x07] as const;
 
 export interface VgaAdapterOptions {
   readonly system: MemorySystem;
@@ -160,9 +164,15 @@ export class VgaAdapter implements StateSource {
     return isGraphics(state) ? drawGraphics(state, backing) : drawText(state, backing);
   }
 
-  /** A VGA port, 0x3b0-0x3df, as firmware on the host's side would use it. */
-  writePort(port: number, value: number): void {
-    this.#ports.write(port, value);
+  /** Leaves an empty screen in text mode 3, as firmware does before it enters a kernel. No font is loaded. */
+  handOver(): void {
+    const ports = this.#ports;
+    setTextMode(
+      (port, value) => ports.write(port, value),
+      (port) => ports.read(port),
+    );
+    const { backing } = this.videoMemory;
+    for (let cell = 0; cell < TEXT_CELLS; cell += 1) backing.set(BLANK_CELL, 4 * cell);
   }
 
   #reset(): void {

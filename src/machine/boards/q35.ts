@@ -305,6 +305,7 @@ export function createQ35(options: Q35Options): Machine | BoardError {
       interrupts.setUpAsFirmware();
       pci.handOver();
       isa.i8042.handOver();
+      pci.display?.handOver();
       const placed = placeAcpiTables(acpi);
       return {
         segments: [...biosDataAreas(), ...placeSmbios(names), ...(placed?.segments ?? [])],
