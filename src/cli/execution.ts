@@ -29,6 +29,8 @@ export interface Execution {
   /** No progress line and no report on stderr; files are written all the same. */
   readonly quiet: boolean;
   readonly interaction: Interaction;
+  /** What the display shows at the end goes there. */
+  readonly screendump?: string | undefined;
   readonly exitCode: (outcome: Outcome, errors: number) => number;
   /** Called before the machine is built, to listen; returns what to do after the last instruction. */
   readonly attach?: (context: AttachContext) => () => void;
@@ -106,6 +108,7 @@ async function executeWith(
   // A person at the guest's own console sees how far it is.
   const progress = new Progress(host, execution.quiet || execution.interaction.console.keys === 'prefix');
   const reports = execution.reports.map(({ format, path }) => ({ format, file: files.create(path) }));
+  const picture = execution.screendump === undefined ? undefined : files.create(execution.screendump);
   const outputs: ConsoleOutput[] = [];
   const guestOutput = (target: GuestOutput | undefined): ((byte: number) => void) => {
     if (target === undefined || target === 'none') return () => undefined;
@@ -157,6 +160,7 @@ async function executeWith(
   }
   progress.clear();
   detach?.();
+  if (picture !== undefined) takePicture(session, picture, execution.screendump!, talk);
   const report = session.conclude(outcome);
   const exitCode = execution.exitCode(outcome, report.errors);
   const ending: Ending = { ...describeOutcome(outcome, session), exitCode };
@@ -164,6 +168,12 @@ async function executeWith(
   if (execution.json) host.out.write(report.json(ending));
   else if (!execution.quiet) talk.say(`\n${report.text(ending, { color: talk.color, columns: host.err.columns })}`);
   return { exitCode, report, ending };
+}
+
+function takePicture(session: Session, file: OutputFile, path: string, talk: Talk): void {
+  const bytes = session.screendump(path);
+  if (bytes === undefined) talk.note(`there is no display, so ${path} is empty`);
+  else file.write(bytes);
 }
 
 /** Texts that something follows from. Answers of `--type` are given in their order, each once. */

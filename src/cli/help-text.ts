@@ -100,6 +100,7 @@ guest's; Ctrl-A x ends the run. On a terminal guest time keeps to the clock (--p
   --cdrom FILE            a disc in a CD-ROM drive
   --snapshot              what the guest writes stays in memory
   --bios NAME             other firmware than bios-256k.bin: a path, or a name in Debian's folders
+  --screendump FILE       at the end, what the display shows: FILE.png, or a PPM
   --ram SIZE (512M), --smp N, --cpu MODEL, --initrd FILE, --append TEXT, --personality NAME, --pace WHEN,
   --type TEXT@WHEN, --expect TEXT, --max-time SECONDS, --report FORMAT=FILE, --quiet, --color WHEN: as of run
   --who-wrote             track who wrote each byte: a report may then name the line; slower, more memory

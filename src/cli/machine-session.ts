@@ -2,6 +2,7 @@
 import { gva, hex } from '../base/address.ts';
 import { TraceBus } from '../base/trace.ts';
 import { Monitor, type MonitorAnswer } from '../debug/monitor/monitor.ts';
+import { formatOf, pictureBytes } from '../debug/screendump.ts';
 import { ANSI, type Diagnosis, DiagnosisEngine, PLAIN, renderJson, renderText } from '../diagnosis/index.ts';
 import { MachineView } from '../diagnosis/machine-view.ts';
 import { createQ35 } from '../machine/boards/q35.ts';
@@ -119,6 +120,11 @@ class MachineSession implements Session {
 
   get nextDeadline(): number | undefined {
     return this.#machine.clock.nextDeadline();
+  }
+
+  screendump(path: string): Uint8Array | undefined {
+    const picture = this.#machine.picture();
+    return picture === undefined ? undefined : pictureBytes(picture, formatOf(path));
   }
 
   monitor(line: string, paused: boolean): MonitorAnswer {

@@ -133,6 +133,20 @@ describe('what it does', () => {
     expect(guest.run({ maxInstructions: 1_000_000 })).toMatchObject({ kind: 'exited', status: (0x1e << 1) | 1 });
   });
 
+  it('screendump writes what the display shows as a file, PNG by name', () => {
+    const guest = session(HLT, [], { display: {} });
+    const { text, file } = guest.monitor('screendump a.png', false);
+    expect([text, file?.path]).toEqual(['', 'a.png']);
+    expect([...file!.bytes.subarray(0, 8)]).toEqual([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+    const ppm = guest.monitor('screendump a', false).file!.bytes;
+    const [, width, height] = /^P6\n(\d+) (\d+)\n255\n/.exec(new TextDecoder('latin1').decode(ppm.subarray(0, 20)))!;
+    expect(ppm.length).toBe(`P6\n${width} ${height}\n255\n`.length + Number(width) * Number(height) * 3);
+    expect(guest.monitor('screendump -f png a', false).file?.bytes).toEqual(file!.bytes);
+    expect(guest.monitor('screendump', false).text).toBe('screendump: a file name is missing\n');
+    expect(guest.monitor('screendump a -f gif', false).text).toBe('invalid parameter: gif\n');
+    expect(session(HLT).monitor('screendump a', false).text).toBe('there is no display to take a screendump from\n');
+  });
+
   it('system_reset ends a run without firmware, and starts firmware again', () => {
     const kernel = session([0xeb, 0xfe]);
     kernel.monitor('system_reset', false);

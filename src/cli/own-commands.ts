@@ -77,6 +77,7 @@ const bootCommand = buildCommand<BootFlags, [string], Context>({
       stick: { kind: 'parsed', parse: text, variadic: true, optional: true, brief: 'USB stick image' },
       snapshot: { kind: 'boolean', default: false, withNegated: false, brief: 'Keep writes to disks in memory' },
       bios: { kind: 'parsed', parse: text, optional: true, brief: 'Firmware' },
+      screendump: { kind: 'parsed', parse: text, optional: true, brief: 'Picture of the screen at the end' },
       pace: { kind: 'enum', values: PACES, optional: true, brief: 'Guest time against the clock' },
       type: { kind: 'parsed', parse: parseTypedText, variadic: true, optional: true, brief: 'TEXT@WHEN' },
       expect: { kind: 'parsed', parse: parseExpected, optional: true, brief: 'Text that ends the run' },

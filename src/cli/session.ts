@@ -104,6 +104,8 @@ export interface Session {
   stop(): void;
   /** Guest time of the next thing that will happen by itself; `undefined`: nothing will. */
   readonly nextDeadline: number | undefined;
+  /** What the display shows, in the format that the path's name asks for; `undefined`: there is no display. */
+  screendump(path: string): Uint8Array | undefined;
   /** Does what a line of the monitor says (`info registers`). */
   monitor(line: string, paused: boolean): MonitorAnswer;
   /** Names the code at an address: `xhci_init+0x1c (xhci.c:88)`; hex when nothing is known. */

@@ -5,7 +5,7 @@ import type { TypedText } from '../console/scripted-input.ts';
 import { FileProblem, type Host } from '../host.ts';
 import { type ImageKind, imageKind } from '../image-kind.ts';
 import { type DriveRequest, driveAt, stickDrive } from '../qemu/drives.ts';
-import { readFirmware } from '../qemu/firmware.ts';
+import { readFirmware, standardDisplay } from '../qemu/firmware.ts';
 import { OpenDrives } from '../qemu/open-drives.ts';
 import type { Services } from '../session.ts';
 import { type ColorChoice, Talk } from '../talk.ts';
@@ -24,6 +24,7 @@ export interface BootFlags {
   readonly stick: readonly string[] | undefined;
   readonly snapshot: boolean;
   readonly bios: string | undefined;
+  readonly screendump: string | undefined;
   readonly pace: Pace | undefined;
   readonly type: readonly TypedText[] | undefined;
   readonly expect: Uint8Array | undefined;
@@ -117,11 +118,13 @@ function settingOf(host: Host, files: OpenDrives, flags: BootFlags, image: strin
   const firmware = kind === 'cdrom' || kind === 'disk' ? readFirmware(host, flags.bios) : undefined;
   return {
     keys: 'prefix',
+    screendump: flags.screendump,
     devices,
     board: {
       drives,
       // Whoever boots has a terminal: firmware and boot loaders talk there.
       noGraphics: true,
+      display: standardDisplay(host),
       ...(firmware === undefined ? {} : { firmware: { kind: 'bios', image: firmware.bytes } }),
       ...(kind === 'cdrom' ? { boot: { letters: 'dc' } } : {}),
     },

@@ -53,6 +53,7 @@ export interface RunSetting {
   /** More than the controller and what is on it. */
   readonly devices?: readonly DeviceOption[];
   readonly board?: BoardSetting;
+  readonly screendump?: string | undefined;
 }
 
 /** `image`: the kernel; `undefined`: firmware starts what there is. */
@@ -61,7 +62,7 @@ export async function runImage(
   services: Services,
   flags: RunFlags,
   image: string | undefined,
-  { keys, devices = [], board }: RunSetting = { keys: 'prefix-and-interrupt' },
+  { keys, devices = [], board, screendump }: RunSetting = { keys: 'prefix-and-interrupt' },
 ): Promise<number> {
   const talk = new Talk(host, flags.color);
   const personality = checkedPersonality(
@@ -102,6 +103,7 @@ export async function runImage(
       typed: flags.type ?? [],
       expect: flags.expect,
     },
+    screendump,
     exitCode: (outcome, errors) => ownExitCode(outcome, errors, flags.expect !== undefined),
   });
   return result.exitCode;

@@ -8,7 +8,7 @@ import { readFirmwareFiles } from './board-options.ts';
 import type { QemuConfiguration } from './configuration.ts';
 import type { ConfiguredDevice, UsbStorageRequest } from './device-models.ts';
 import type { DriveRequest } from './drives.ts';
-import { findFirmwareFile, readFirmware, VIDEO_BIOS } from './firmware.ts';
+import { readFirmware, standardDisplay } from './firmware.ts';
 import type { OpenDrives } from './open-drives.ts';
 
 /** The port that QEMU's empty CD-ROM drive is on. */
@@ -34,7 +34,9 @@ export function buildBoard(host: Host, files: OpenDrives, configuration: QemuCon
       ...(flash === undefined ? {} : { flash }),
       ...(firmware === undefined && flash === undefined ? {} : { noReboot: configuration.noReboot }),
       ...(configuration.noGraphic ? { noGraphics: true } : {}),
-      ...(configuration.display ? { display: videoBios(host) } : {}),
+      ...((configuration.vga ?? (configuration.noDefaults ? 'none' : 'std')) === 'std'
+        ? { display: standardDisplay(host) }
+        : {}),
       boot: configuration.boot,
       fwCfgFiles: readFirmwareFiles(host, configuration.firmwareFiles),
       ...(configuration.uuid === undefined ? {} : { uuid: configuration.uuid }),
@@ -43,12 +45,6 @@ export function buildBoard(host: Host, files: OpenDrives, configuration: QemuCon
       ...clockOf(host, configuration),
     },
   };
-}
-
-/** The adapter with its BIOS, where Debian's package has put that; without one, only direct entry shows text. */
-function videoBios(host: Host): Exclude<BoardSetting['display'], 'none' | undefined> {
-  const rom = findFirmwareFile(host, VIDEO_BIOS)?.bytes;
-  return rom === undefined ? {} : { rom };
 }
 
 function clockOf(host: Host, { clock }: QemuConfiguration): Pick<BoardSetting, 'rtcSeconds'> {

@@ -62,6 +62,7 @@ function executionOf(host: Host, files: OpenDrives, configuration: QemuConfigura
     json: false,
     quiet: false,
     interaction: interactionOf(configuration),
+    screendump: configuration.screendump,
     exitCode: (outcome) => qemuExitCode(outcome, configuration.expect !== undefined),
     attach: (context) => attachLog(context, host, configuration),
   };
@@ -165,7 +166,7 @@ function helpText(topic: string, host: Host, services: Services): string {
       return `usage: dmascope qemu-system-x86_64 [options]\n\nOptions that dmascope honours; any other is refused with exit 2:\n${lines(rows)}
 -dmascope settings: report=FILE (JSON), text=FILE, personality=NAME, symbols=FILE[@OFFSET],
                     max-instructions=N, max-time=SECONDS, type=TEXT@WHEN, expect=TEXT,
-                    input=auto|stdin|none, pace=fast|real
+                    input=auto|stdin|none, pace=fast|real, screendump=FILE.png
 `;
     }
   }

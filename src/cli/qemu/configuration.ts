@@ -41,10 +41,11 @@ export interface QemuConfiguration {
   /** `-serial`, in their order: COM1 is the first. */
   serials: CharacterTarget[];
   debugConsole: CharacterTarget | undefined;
-  /** `-vga std`. */
-  display: boolean;
   noGraphic: boolean;
   noReboot: boolean;
+  /** `-vga`; `undefined`: as the machine has it by default. */
+  vga: 'std' | 'none' | undefined;
+  screendump: string | undefined;
   noDefaults: boolean;
   /** Items of `-d`. */
   logItems: Set<string>;
@@ -92,9 +93,10 @@ export function defaultConfiguration(): QemuConfiguration {
     entropySources: [],
     serials: [],
     debugConsole: undefined,
-    display: false,
     noGraphic: false,
     noReboot: false,
+    vga: undefined,
+    screendump: undefined,
     noDefaults: false,
     logItems: new Set(),
     tracePatterns: [],

@@ -8,9 +8,7 @@ const FOLDERS = ['/usr/share/seabios', '/usr/share/ovmf', '/usr/share/OVMF', '/u
 /** What a PC starts with that is told nothing else. */
 export const DEFAULT_BIOS = 'bios-256k.bin';
 
-/** What `-vga std` has in its ROM. */
-export const VIDEO_BIOS = 'vgabios-stdvga.bin';
-
+const VIDEO_BIOS = 'vgabios-stdvga.bin';
 const UNIT_BYTES = 0x1_0000;
 const FIRMWARE_MAX = 16 * 2 ** 20;
 
@@ -29,6 +27,12 @@ export function findFirmwareFile(host: Host, name: string): InputFile | undefine
     }
   }
   return undefined;
+}
+
+/** `-vga std`, with its video BIOS where Debian puts it. Without one a BIOS shows nothing, but the adapter is there. */
+export function standardDisplay(host: Host): { readonly rom?: Uint8Array } {
+  const rom = findFirmwareFile(host, VIDEO_BIOS)?.bytes;
+  return rom === undefined ? {} : { rom };
 }
 
 /** `-bios NAME`; without one, what starts a disk. */

@@ -195,15 +195,20 @@ export const QEMU_OPTIONS: Readonly<Record<string, QemuOption>> = {
     },
   },
   nographic: flag('noGraphic', 'serial port on stdio, no display'),
-  display: only('display', ['none'], 'none', 'there is no display'),
+  display: only(
+    'display',
+    ['none'],
+    'none',
+    'nothing shows it: the monitor or -dmascope screendump=FILE.png takes a picture',
+  ),
   vga: {
     argument: true,
-    help: 'display adapter: std or none (default)',
+    help: 'the display adapter: std (default) or none',
     apply: ({ configuration }, argument) => {
       if (argument !== 'std' && argument !== 'none') {
-        refuse('vga', argument, 'this display adapter is not there', 'supported: std, none');
+        refuse('vga', argument, 'this display adapter is not supported', 'use -vga std or -vga none');
       }
-      configuration.display = argument === 'std';
+      configuration.vga = argument;
     },
   },
   monitor: {

@@ -18,6 +18,7 @@ const KEYS = [
   'pace',
   'type',
   'expect',
+  'screendump',
 ] as const;
 
 export function readOwnOptions({ configuration, personalities }: OptionContext, argument: string): void {
@@ -49,6 +50,9 @@ export function readOwnOptions({ configuration, personalities }: OptionContext, 
         break;
       case 'type':
         configuration.typed.push(parseTypedText(value));
+        break;
+      case 'screendump':
+        configuration.screendump = value;
         break;
       case 'expect':
         configuration.expect = parseExpected(value);

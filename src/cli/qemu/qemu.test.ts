@@ -120,7 +120,7 @@ describe('flags that are not honoured are named and refused with exit 2', () => 
     [['-M', 'q35,max-ram-below-4g=x'], '"x" is not a size of memory'],
     [['-m', '128X'], '"128X" is not a size of memory'],
     [['-m', '512,slots=2'], '-m 512,slots=2: "slots" is not supported'],
-    [['-display', 'gtk'], '-display gtk: there is no display'],
+    [['-display', 'gtk'], '-display gtk: nothing shows it'],
     [['-monitor', 'vc'], '-monitor vc: this character device is not supported'],
     [['-serial', 'stdio', '-monitor', 'stdio'], 'cannot use stdio by multiple character devices'],
     [['-dmascope', 'pace=reel'], 'pace=reel is not possible (did you mean "real"?)'],

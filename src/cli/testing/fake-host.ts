@@ -219,6 +219,10 @@ export class FakeSession {
     return this.script.nextDeadline;
   }
 
+  screendump(path: string): Uint8Array | undefined {
+    return new TextEncoder().encode(`picture for ${path}`);
+  }
+
   monitor(line: string): MonitorAnswer {
     const request = (['quit', 'stop', 'cont'] as const).find((name) => name === line);
     return { text: `[${line}]\n`, ...(request === undefined ? {} : { request }) };

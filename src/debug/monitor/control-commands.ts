@@ -1,5 +1,6 @@
 /** The monitor's commands that act on the machine: its buttons, its keyboard, its screen. */
 import { parseChord } from '../../devices/input/keys.ts';
+import { formatOf, pictureBytes } from '../screendump.ts';
 import type { MonitorCommand, MonitorContext } from './commands.ts';
 import type { MonitorAnswer } from './monitor.ts';
 
@@ -32,6 +33,12 @@ export const CONTROL_COMMANDS: readonly MonitorCommand[] = [
     help: "send keys to the VM (e.g. 'sendkey ctrl-alt-f1', default hold time=100 ms)",
     run: sendKey,
   },
+  {
+    names: ['screendump'],
+    usage: 'screendump filename [-f format]',
+    help: 'save screen into PPM or PNG image',
+    run: screenDump,
+  },
 ];
 
 function sendKey({ machine }: MonitorContext, [keys = '', hold]: readonly string[]): MonitorAnswer {
@@ -45,4 +52,16 @@ function sendKey({ machine }: MonitorContext, [keys = '', hold]: readonly string
   if (!(milliseconds <= HOLD_MAX_MILLISECONDS)) return { text: `invalid parameter: ${hold}\n` };
   machine.typeKeys([parsed.chord], { hold: milliseconds * MILLISECOND });
   return { text: '' };
+}
+
+function screenDump({ machine }: MonitorContext, args: readonly string[]): MonitorAnswer {
+  const at = args.indexOf('-f');
+  const [path, ...more] = at < 0 ? args : args.toSpliced(at, 2);
+  if (path === undefined) return { text: 'screendump: a file name is missing\n' };
+  if (more.length > 0) return { text: `there is one display: "${more[0]}" names none\n` };
+  const format = at < 0 ? formatOf(path) : args[at + 1];
+  if (format !== 'png' && format !== 'ppm') return { text: `invalid parameter: ${format ?? '-f'}\n` };
+  const picture = machine.picture();
+  if (picture === undefined) return { text: 'there is no display to take a screendump from\n' };
+  return { text: '', file: { path, bytes: pictureBytes(picture, format) } };
 }
