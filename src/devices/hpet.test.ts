@@ -1,6 +1,9 @@
 /** The event timers, driven as Linux and firmware drive them. 10 ns are one tick. */
 import { beforeEach, describe, expect, it } from 'vitest';
+import { gpa } from '../base/address.ts';
 import { VirtualClock } from '../base/clock.ts';
+import { TraceBus } from '../base/trace.ts';
+import { AddressSpace, ContainerRegion, CpuMemoryPort, MemorySystem, MmioRegion } from '../memory/index.ts';
 import { Hpet } from './hpet.ts';
 
 let clock: VirtualClock;
@@ -40,6 +43,14 @@ describe('the main counter', () => {
     write(0x10, 0);
     pass(1000);
     expect([read(0xf0), read(0xf4)]).toEqual([1, 3]);
+  });
+
+  it('is read whole by a processor, as 64-bit kernels read their registers (2.3.1)', () => {
+    const memory = new MemorySystem(new TraceBus());
+    const root = new ContainerRegion(memory, 'root', 0x1000);
+    const port = new CpuMemoryPort(new AddressSpace(memory, 'memory', root));
+    memory.transaction(() => root.addSubregion(0, new MmioRegion(memory, 'hpet', 0x400, hpet.ops)));
+    expect([port.read(gpa(0), 8), port.high]).toEqual([0x8086_a201, 10_000_000]);
   });
 });
 

@@ -65,12 +65,12 @@ export class Hpet implements StateSource {
   constructor(options: HpetOptions) {
     this.#options = options;
     this.#alarm = options.clock.timer('hpet', () => this.#fire());
-    const size = { minimum: 4, maximum: 4 } as const;
+    // Registers of 64 bits are read whole by 64-bit kernels (2.3.1); the bus gives them here in halves.
     this.ops = {
       read: (offset) => this.#read(offset),
       write: (offset, _size, value) => this.#write(offset, value >>> 0),
-      valid: size,
-      impl: size,
+      valid: { minimum: 4, maximum: 8 },
+      impl: { minimum: 4, maximum: 4 },
     };
   }
 
