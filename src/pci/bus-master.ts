@@ -22,7 +22,7 @@ export class BusMaster implements DmaPort {
   readonly #messageBytes = new Uint8Array(4);
   #gate: BusMasterGate | undefined;
   #view: DmaView | undefined;
-  #messageAttrs: MemTxAttrs = {};
+  #requesterId: () => number = () => 0;
   #reportAbort = false;
 
   constructor(entry: PciFunction) {
@@ -30,11 +30,11 @@ export class BusMaster implements DmaPort {
   }
 
   /** Builds the view when the function is plugged into `bus`. */
-  connect(bus: PciBus, label: string, requesterId: number): void {
+  connect(bus: PciBus, label: string, requesterId: () => number): void {
     const { system, deviceName } = this.#function;
     this.#gate = new BusMasterGate(system, deviceName, label, bus.dmaRoot);
     this.#view = new DmaView(this.#gate.space, label);
-    this.#messageAttrs = { requesterId };
+    this.#requesterId = requesterId;
     this.#reportAbort = bus.reportMasterAbort;
   }
 
@@ -75,7 +75,8 @@ export class BusMaster implements DmaPort {
   sendMessage(message: Message): boolean {
     const bytes = this.#messageBytes;
     for (let index = 0; index < 4; index += 1) bytes[index] = message.data >>> (8 * index);
-    return this.write(message.address, bytes, MESSAGE_PURPOSE, this.#messageAttrs) === MEMTX_OK;
+    const attrs: MemTxAttrs = { requesterId: this.#requesterId() };
+    return this.write(message.address, bytes, MESSAGE_PURPOSE, attrs) === MEMTX_OK;
   }
 
   get #open(): DmaView {

@@ -15,8 +15,10 @@ const ABSENT = 0xffff_ffff;
 export interface PciBusOptions {
   readonly system: MemorySystem;
   readonly trace: TraceBus;
-  /** Bus number, 0 for the root bus. */
+  /** Bus number, 0 for the root bus; behind a bridge what names its functions here. */
   readonly number?: number;
+  /** Behind a bridge: the number that software has given the bus; 0: none yet. */
+  readonly currentNumber?: () => number;
   /** Containers that the functions' BARs are mapped into: bus address n at offset n. */
   readonly memory: MemoryRegion;
   readonly io: MemoryRegion;
@@ -38,11 +40,13 @@ export interface ExplainedAddress {
 export class PciBus {
   readonly system: MemorySystem;
   readonly trace: TraceBus;
-  readonly number: number;
+  /** The number in the names of its functions, which stay the same whatever software does. */
+  readonly nameNumber: number;
   readonly memory: MemoryRegion;
   readonly io: MemoryRegion;
   readonly dmaRoot: MemoryRegion;
   readonly reportMasterAbort: boolean;
+  readonly #currentNumber: (() => number) | undefined;
   readonly #intx: IntxSink;
   readonly #functions = new Map<number, PciFunction>();
   readonly #reads: TraceChannel<'pci.config-read'>;
@@ -52,7 +56,8 @@ export class PciBus {
   constructor(options: PciBusOptions) {
     this.system = options.system;
     this.trace = options.trace;
-    this.number = options.number ?? 0;
+    this.nameNumber = options.number ?? 0;
+    this.#currentNumber = options.currentNumber;
     this.memory = options.memory;
     this.io = options.io;
     this.dmaRoot = options.dmaRoot;
@@ -61,6 +66,11 @@ export class PciBus {
     this.#reads = options.trace.channel('pci.config-read');
     this.#writes = options.trace.channel('pci.config-written');
     this.#off = options.trace.channel('pci.bar-access-while-off');
+  }
+
+  /** By which configuration accesses reach it. */
+  get number(): number {
+    return this.#currentNumber?.() ?? this.nameNumber;
   }
 
   /** All functions, in order of device and function. */

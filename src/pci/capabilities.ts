@@ -12,7 +12,14 @@ import {
 import type { ConfigSpace } from './config-space.ts';
 
 /** Capability ids (PCI Code and ID Assignment Specification §2). */
-export const CAPABILITY = { powerManagement: 0x01, msi: 0x05, vendor: 0x09, express: 0x10, msix: 0x11 } as const;
+export const CAPABILITY = {
+  powerManagement: 0x01,
+  msi: 0x05,
+  vendor: 0x09,
+  subsystemIds: 0x0d,
+  express: 0x10,
+  msix: 0x11,
+} as const;
 
 /** Links capabilities into a function's list; the newest stands first, as QEMU's list does. */
 export class CapabilityList {

@@ -8,46 +8,83 @@ import type { Bar } from './bar.ts';
 import type { PciBus } from './bus.ts';
 import * as header from './config-registers.ts';
 import type { PciFunction } from './function.ts';
+import { swizzle } from './intx.ts';
 import { type LpcBridge, PIRQ_A_ROUTE, PIRQ_E_ROUTE } from './lpc-bridge.ts';
 import { ACPI_CNTL_OFFSET, PMBASE_OFFSET, RCBA_OFFSET } from './lpc-placement.ts';
+import type { PcieRootPort } from './root-port.ts';
 
 /** 32-bit memory for BARs ends where the I/O APIC stands. */
 const MEMORY_WINDOW_END = 0xfec0_0000;
 const IO_WINDOW_START = 0xc000;
 const CHIPSET_BASE = 0xfed1_c000;
+/** What the windows of a bridge are multiples of. */
+const IO_WINDOW_UNIT = 0x1000;
+const MEMORY_WINDOW_UNIT = 0x10_0000;
 const SERR_ENABLE = 1 << 8;
 /** The 8259 inputs that SeaBIOS routes PIRQA-D, and again PIRQE-H, to. */
 const PIRQ_LINES = [10, 10, 11, 11] as const;
 
+/** Something that takes a range of addresses: a BAR, or the window of a bridge. */
 interface Wanted {
-  readonly entry: PciFunction;
-  readonly bar: Bar;
+  /** A power of two; also the alignment. */
+  readonly size: number;
+  readonly kind: 'io' | 'memory' | 'prefetchable';
+  readonly put: (address: number) => void;
 }
 
-/** Assigns every BAR of `bus`, enables decoding and fills in Interrupt Line. */
-export function assignResources(bus: PciBus): void {
-  const wanted: Wanted[] = [];
-  for (const entry of bus.functions) for (const bar of entry.bars.values()) wanted.push({ entry, bar });
-  const memory = wanted.filter(({ bar }) => !bar.isIo && bar.kind !== 'rom');
-  const plain = bySize(memory.filter(({ entry, bar }) => !isPrefetchable(entry, bar)));
-  const prefetchable = bySize(memory.filter(({ entry, bar }) => isPrefetchable(entry, bar)));
+/**
+ * Assigns every BAR of `bus` and of the buses behind `ports`, which get the numbers 1, 2 ..., enables decoding and fills
+ * in Interrupt Line.
+ */
+export function assignResources(bus: PciBus, ports: readonly PcieRootPort[] = []): void {
+  const wanted = [...bus.functions.flatMap(barsOf), ...ports.flatMap(windowsOf)];
+  for (const [index, port] of ports.entries()) port.assignBus(index + 1);
+  const plain = bySize(wanted.filter(({ kind }) => kind === 'memory'));
+  const prefetchable = bySize(wanted.filter(({ kind }) => kind === 'prefetchable'));
   // The half with the stricter alignment goes last, against the top of the window.
   const upper = largest(plain) < largest(prefetchable) ? plain : prefetchable;
   const lower = upper === plain ? prefetchable : plain;
   const upperBase = place(upper, MEMORY_WINDOW_END);
   place(lower, upperBase);
-  let port = IO_WINDOW_START;
-  for (const { entry, bar } of bySize(wanted.filter(({ bar }) => bar.isIo))) {
-    port = alignUp(port, bar.size);
-    writeBar(entry, bar, port);
-    port += bar.size;
-  }
-  for (const entry of bus.functions) {
-    const decoding = header.COMMAND_IO | header.COMMAND_MEMORY | SERR_ENABLE;
-    entry.configWrite(header.COMMAND, 2, entry.command | decoding);
-    const { interruptPin, address } = entry;
-    if (interruptPin > 0) entry.configWrite(header.INTERRUPT_LINE, 1, lineOf(address.device, interruptPin - 1));
-  }
+  const io = bySize(wanted.filter(({ kind }) => kind === 'io'));
+  placeUpward(io, IO_WINDOW_START);
+  for (const entry of bus.functions) enable(entry, entry.address.device);
+  for (const port of ports) for (const entry of port.secondary.functions) enable(entry, port.address.device);
+}
+
+/** `device`: whose place on the root bus the pins lead through. */
+function enable(entry: PciFunction, device: number): void {
+  const decoding = header.COMMAND_IO | header.COMMAND_MEMORY | SERR_ENABLE;
+  entry.configWrite(header.COMMAND, 2, entry.command | decoding);
+  const { interruptPin, address } = entry;
+  if (interruptPin === 0) return;
+  const pin = address.bus === 0 ? interruptPin - 1 : swizzle(address.device, interruptPin - 1);
+  entry.configWrite(header.INTERRUPT_LINE, 1, lineOf(device, pin));
+}
+
+function barsOf(entry: PciFunction): Wanted[] {
+  return [...entry.bars.values()].flatMap((bar): Wanted[] => {
+    if (bar.kind === 'rom') return [];
+    const kind = bar.isIo ? 'io' : isPrefetchable(entry, bar) ? 'prefetchable' : 'memory';
+    return [{ size: bar.size, kind, put: (address) => writeBar(entry, bar, address) }];
+  });
+}
+
+/** The windows of a bridge around what is behind it; none for what nobody there wants. */
+function windowsOf(port: PcieRootPort): Wanted[] {
+  const inner = port.secondary.functions.flatMap(barsOf);
+  return (['io', 'memory', 'prefetchable'] as const).flatMap((kind): Wanted[] => {
+    const mine = bySize(inner.filter((each) => each.kind === kind));
+    if (mine.length === 0) return [];
+    const sum = mine.reduce((bytes, { size }) => bytes + size, 0);
+    let size = kind === 'io' ? IO_WINDOW_UNIT : MEMORY_WINDOW_UNIT;
+    while (size < sum) size *= 2;
+    const put = (address: number): void => {
+      port.open(kind, address, size);
+      placeUpward(mine, address);
+    };
+    return [{ size, kind, put }];
+  });
 }
 
 /** Routes the PIRQs to IRQ 10 and 11. The caller makes those level-triggered in the 8259s (ELCR bits 10 and 11). */
@@ -71,23 +108,32 @@ function lineOf(device: number, pin: number): number {
 
 /** Places `wanted` back to back below `end`; returns where they begin. */
 function place(wanted: readonly Wanted[], end: number): number {
-  const sum = wanted.reduce((bytes, { bar }) => bytes + bar.size, 0);
+  const sum = wanted.reduce((bytes, { size }) => bytes + size, 0);
   const base = wanted.length === 0 ? end : alignDown(end - sum, largest(wanted));
   let address = base;
-  for (const { entry, bar } of wanted) {
-    writeBar(entry, bar, address);
-    address += bar.size;
+  for (const { size, put } of wanted) {
+    put(address);
+    address += size;
   }
   return base;
 }
 
+function placeUpward(wanted: readonly Wanted[], start: number): void {
+  let address = start;
+  for (const { size, put } of wanted) {
+    address = alignUp(address, size);
+    put(address);
+    address += size;
+  }
+}
+
 /** Largest first, so that each is aligned by what stands before it; equals keep the order of the functions. */
 function bySize(wanted: readonly Wanted[]): Wanted[] {
-  return [...wanted].sort((a, b) => b.bar.size - a.bar.size);
+  return [...wanted].sort((a, b) => b.size - a.size);
 }
 
 function largest(wanted: readonly Wanted[]): number {
-  return wanted[0]?.bar.size ?? 0;
+  return wanted[0]?.size ?? 0;
 }
 
 function isPrefetchable(entry: PciFunction, bar: Bar): boolean {

@@ -2,7 +2,7 @@
  * One PCI function: its configuration space, BARs, capabilities, interrupts and view of memory. A device builds one,
  * declares its BARs and capabilities, and plugs it into a bus.
  *
- * Not modelled: type 1 headers (bridges), extended capabilities, AER, ATS, vital product data.
+ * Not modelled: extended capabilities, AER, ATS, vital product data.
  */
 import { assert } from '../base/assert.ts';
 import type { StateSource, StateValue } from '../base/state.ts';
@@ -119,9 +119,11 @@ export class PciFunction implements StateSource {
     return this.#place !== undefined;
   }
 
+  /** As software knows it now: bridges get their bus numbers from it. */
   get address(): PciAddress {
     assert(this.#place !== undefined, `${this.deviceName} is plugged into a bus`);
-    return this.#place.address;
+    const { bus, address } = this.#place;
+    return { ...address, bus: bus.number };
   }
 
   /** "00:03.0" once plugged; before that the device's name. */
@@ -216,13 +218,13 @@ export class PciFunction implements StateSource {
   /** Puts the function at `device`.`function` of `bus`. */
   plug(bus: PciBus, device: number, functionNumber = 0): void {
     assert(this.#place === undefined, `${this.deviceName} is plugged once`);
-    const address = { bus: bus.number, device, function: functionNumber };
+    const address = { bus: bus.nameNumber, device, function: functionNumber };
     this.#place = { bus, address, label: formatPciAddress(address) };
     this.#mapped = bus.trace.channel('pci.bar-mapped');
     this.#commandChanged = bus.trace.channel('pci.command-changed');
     this.#message = bus.trace.channel('pci.message');
     bus.attach(this);
-    this.#busMaster.connect(bus, this.label, requesterIdOf(address));
+    this.#busMaster.connect(bus, this.label, () => requesterIdOf(this.address));
     this.update();
   }
 

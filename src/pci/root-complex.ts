@@ -14,20 +14,22 @@ const ADDRESS_ENABLE = 0x8000_0000;
 const ADDRESS_MASK = 0x80ff_fffc;
 
 export class RootComplex {
-  readonly #buses = new Map<number, PciBus>();
+  #buses: readonly PciBus[] = [];
   #address = 0;
 
+  /** In the place of an earlier one of the same name. */
   addBus(bus: PciBus): void {
-    this.#buses.set(bus.number, bus);
+    this.#buses = [...this.#buses.filter(({ nameNumber }) => nameNumber !== bus.nameNumber), bus];
   }
 
+  /** The bus that software has given `number`; the root bus is 0, before any that has none yet. */
   bus(number: number): PciBus | undefined {
-    return this.#buses.get(number);
+    return this.#buses.find((bus) => bus.number === number);
   }
 
   /** Buses in order of number. */
   get buses(): readonly PciBus[] {
-    return [...this.#buses.entries()].sort(([a], [b]) => a - b).map(([, bus]) => bus);
+    return [...this.#buses].sort((a, b) => a.number - b.number);
   }
 
   /** CONFIG_ADDRESS as software last wrote it; saved with the host bridge. */
@@ -41,14 +43,14 @@ export class RootComplex {
 
   /** A configuration read; a bus that does not exist gives all ones, as an absent function does. */
   configRead(busNumber: number, devfn: number, offset: number, size: number): number {
-    const bus = this.#buses.get(busNumber);
+    const bus = this.bus(busNumber);
     if (bus === undefined) return size === 4 ? 0xffff_ffff : 2 ** (8 * size) - 1;
     return bus.configRead({ bus: busNumber, device: devfn >> 3, function: devfn & 7 }, offset, size);
   }
 
   configWrite(busNumber: number, devfn: number, offset: number, size: number, value: number): void {
     const address = { bus: busNumber, device: devfn >> 3, function: devfn & 7 };
-    this.#buses.get(busNumber)?.configWrite(address, offset, size, value);
+    this.bus(busNumber)?.configWrite(address, offset, size, value);
   }
 
   /** Four ports at 0xcf8. Only a double word access is CONFIG_ADDRESS; others are ordinary I/O that nobody claims. */

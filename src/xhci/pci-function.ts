@@ -7,6 +7,7 @@ import type { TraceBus } from '../base/trace.ts';
 import type { MemorySystem } from '../memory/memory-system.ts';
 import { MmioRegion } from '../memory/mmio-region.ts';
 import { ContainerRegion } from '../memory/region.ts';
+import { EXPRESS_PORT_TYPE } from '../pci/capabilities.ts';
 import { PciFunction } from '../pci/function.ts';
 import type { UsbDevice } from '../usb/bus.ts';
 import { XhciController } from './controller.ts';
@@ -41,6 +42,8 @@ export interface XhciFunctionOptions {
   readonly model?: XhciModel;
   /** On a PCI Express bus the function has an Express capability. Default true. */
   readonly express?: boolean;
+  /** It stands behind a root port. Default: on the root bus, integrated in the root complex. */
+  readonly behindPort?: boolean;
 }
 
 /** Plug {@link pci} into a bus before the guest runs; the controller's name in facts is then its `00:03.0`. */
@@ -84,7 +87,10 @@ export class XhciFunction implements StateSource {
     }
     this.pci.addMemoryBar(0, { region: bar, is64: true });
     if (model.msi) this.pci.addMsi({ vectors: model.interrupters, offset: MSI_OFFSET });
-    if (express) this.pci.addExpress(EXPRESS_OFFSET);
+    const { endpoint, rootComplexIntegratedEndpoint } = EXPRESS_PORT_TYPE;
+    if (express) {
+      this.pci.addExpress(EXPRESS_OFFSET, options.behindPort === true ? endpoint : rootComplexIntegratedEndpoint);
+    }
     if (model.msix) {
       this.pci.addMsix({
         vectors: model.interrupters,

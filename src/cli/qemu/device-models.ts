@@ -26,13 +26,15 @@ export interface Model {
   readonly build: (values: PropertyValues) => ConfiguredDevice;
 }
 
-const ROOT_BUS = only('pcie.0');
+const ROOT_BUS_NAME = 'pcie.0';
+const ROOT_BUS = only(ROOT_BUS_NAME);
 const BOOT_INDEX = integer(0, 2 ** 31 - 1);
 const PCI = { id: name, addr: pciAddress, bus: ROOT_BUS };
 const USB = { id: name, bus: name, port: integer(1, 30) };
 
 const XHCI: ModelProperties = {
   ...PCI,
+  bus: name,
   p2: integer(1, 15),
   p3: integer(1, 15),
   msi: only('auto', 'off'),
@@ -50,7 +52,38 @@ function fields(values: PropertyValues, keys: Readonly<Record<string, string>>):
 }
 
 function controller(kind: 'qemu-xhci' | 'nec-usb-xhci', properties: ModelProperties): Model {
-  return { properties, build: (values) => ({ kind, ...fields(values, XHCI_FIELDS) }) };
+  return {
+    properties,
+    build: (values) => {
+      const bus = values.text('bus');
+      return {
+        kind,
+        ...fields(values, XHCI_FIELDS),
+        ...(bus === undefined || bus === ROOT_BUS_NAME ? {} : { pciBus: bus }),
+      };
+    },
+  };
+}
+
+const ROOT_PORT: ModelProperties = {
+  ...PCI,
+  id: name,
+  slot: integer(0, 8191),
+  port: integer(0, 255),
+  chassis: integer(0, 255),
+  hotplug: only('off', 'false'),
+};
+
+/** Chassis and port numbers tell bridges apart that are nested, and there are none. */
+function rootPort(kind: 'pcie-root-port' | 'ioh3420'): Model {
+  return {
+    properties: ROOT_PORT,
+    build: (values) => ({
+      kind,
+      id: values.text('id') ?? kind,
+      ...fields(values, { slot: 'addr', slotNumber: 'slot' }),
+    }),
+  };
 }
 
 const IDE_PROPERTIES: ModelProperties = {
@@ -76,6 +109,8 @@ export const MODELS: Readonly<Record<string, Model>> = {
     intrs: integer(1, 16),
     slots: integer(1, 64),
   }),
+  'pcie-root-port': rootPort('pcie-root-port'),
+  ioh3420: rootPort('ioh3420'),
   'usb-kbd': {
     properties: { ...USB, usb_version: only('2') },
     build: (values) => ({ kind: 'usb-kbd', ...fields(values, { id: 'id', bus: 'bus', port: 'port' }) }),

@@ -11,13 +11,23 @@ export type DeviceOption =
   | {
       readonly kind: 'qemu-xhci' | 'nec-usb-xhci';
       readonly id?: string;
-      /** PCI device number, 1-30. */
+      /** PCI device number, 1-30; behind a root port 0. */
       readonly slot?: number;
+      /** The id of a root port; default: the root bus. */
+      readonly pciBus?: string;
       /** USB 2 and USB 3 root hub ports, 0-15 each. */
       readonly usb2Ports?: number;
       readonly usb3Ports?: number;
       readonly interrupters?: number;
       readonly slots?: number;
+    }
+  | {
+      readonly kind: 'pcie-root-port' | 'ioh3420';
+      /** By which a device names the bus behind it. */
+      readonly id: string;
+      readonly slot?: number;
+      /** Physical slot number, 0-8191, unique. Default: 0. */
+      readonly slotNumber?: number;
     }
   | { readonly kind: 'usb-kbd'; readonly id?: string; readonly bus?: string; readonly port?: number }
   | {

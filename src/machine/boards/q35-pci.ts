@@ -28,6 +28,7 @@ import { addFirmware } from './q35-firmware.ts';
 import { addFlash } from './q35-flash.ts';
 import { POWER_MANAGEMENT_BASE, type RamLayout } from './q35-memory-map.ts';
 import { type BoardError, type HandOver, hasFirmware, type Q35Options } from './q35-options.ts';
+import { addRootPorts } from './q35-root-ports.ts';
 import { placeDevices } from './q35-slots.ts';
 import { addStorage, type StorageParts } from './q35-storage.ts';
 import { addUsb } from './q35-usb.ts';
@@ -126,13 +127,17 @@ export function addPci(setting: PciSetting): PciParts | BoardError {
   io.addSubregion(CONFIG_ADDRESS_PORT, new MmioRegion(memory, 'pci-conf-idx', 4, rootComplex.addressPorts()));
   io.addSubregion(CONFIG_DATA_PORT, new MmioRegion(memory, 'pci-conf-data', 4, rootComplex.dataPorts()));
   const display = addDisplay({ ...setting, bus, window });
-  const usb = addUsb({ ...setting, options, bus });
+  const ports = addRootPorts({ memory, bus, rootComplex, options });
+  if ('problem' in ports) return ports;
+  const usb = addUsb({ ...setting, options, bus, rootPorts: ports.byId });
   if ('problem' in usb) return usb;
   const storage = addStorage({ ...setting, options, bus });
   if ('problem' in storage) return storage;
   const smbus = new SmbusFunction(memory);
   smbus.plug(bus, LPC_DEVICE, SMBUS_FUNCTION);
-  bus.explainCpuAccesses();
+  ports.powerOn();
+  const buses = [bus, ...ports.list.map(({ secondary }) => secondary)];
+  for (const each of buses) each.explainCpuAccesses();
 
   const handOver: HandOver = { resourcesAssigned: true, usbBusMaster: qemu, ...options.handOver };
   return {
@@ -142,7 +147,7 @@ export function addPci(setting: PciSetting): PciParts | BoardError {
     keyboard: usb.keyboard,
     display,
     stateSources: [
-      ...bus.functions,
+      ...buses.flatMap((each) => each.functions),
       bridge.hostState,
       lpc.wireState,
       ...displayStates(display),
@@ -160,13 +165,13 @@ export function addPci(setting: PciSetting): PciParts | BoardError {
     handOver: () => {
       for (let index = 0; index < PAM_REGISTERS; index += 1) bridge.configWrite(PAM0 + index, 1, PAM_ALL_RAM);
       if (!handOver.resourcesAssigned) return;
-      assignResources(bus);
+      assignResources(bus, ports.list);
       routePirqs(lpc);
       placeChipset(lpc, POWER_MANAGEMENT_BASE);
       smbus.configWrite(SMB_BASE_OFFSET, 4, SMBUS_BASE);
       smbus.configWrite(HOSTC_OFFSET, 1, 1);
       interrupts.pic.slave.writeElcr(ELCR2_PIRQS);
-      for (const entry of bus.functions) {
+      for (const entry of buses.flatMap((each) => each.functions)) {
         if (!handOver.usbBusMaster || entry.identity.classCode >>> 8 !== CLASS_USB) continue;
         entry.configWrite(COMMAND, 2, entry.command | COMMAND_BUS_MASTER);
       }

@@ -9,6 +9,8 @@ export const LAST_SLOT = 30;
 const PCI_KINDS: ReadonlySet<string> = new Set([
   'qemu-xhci',
   'nec-usb-xhci',
+  'pcie-root-port',
+  'ioh3420',
   'ahci',
   'virtio-blk-pci',
   'virtio-rng-pci',
@@ -18,7 +20,7 @@ const PCI_KINDS: ReadonlySet<string> = new Set([
 export function placeDevices(devices: readonly DeviceOption[]): readonly DeviceOption[] {
   const taken = new Set<number>();
   return devices.map((device) => {
-    if (!PCI_KINDS.has(device.kind)) return device;
+    if (!PCI_KINDS.has(device.kind) || ('pciBus' in device && device.pciBus !== undefined)) return device;
     const given = (device as { readonly slot?: number }).slot;
     let slot = given ?? FIRST_SLOT;
     while (given === undefined && taken.has(slot)) slot += 1;

@@ -1,6 +1,7 @@
 /** USB controllers on the root bus and the devices behind them, from the list of the command line. */
 import type { StateSource } from '../../base/state.ts';
 import type { PciBus } from '../../pci/bus.ts';
+import type { PcieRootPort } from '../../pci/root-port.ts';
 import type { UsbDevice } from '../../usb/bus.ts';
 import { UsbKeyboard } from '../../usb/devices/keyboard.ts';
 import { XhciFunction } from '../../xhci/pci-function.ts';
@@ -20,6 +21,7 @@ const MODELS = { 'qemu-xhci': QEMU_XHCI, 'nec-usb-xhci': NEC_USB_XHCI } as const
 
 export interface UsbSetting extends PciSetting {
   readonly bus: PciBus;
+  readonly rootPorts: ReadonlyMap<string, PcieRootPort>;
 }
 
 export interface UsbParts {
@@ -40,8 +42,21 @@ export function addUsb(setting: UsbSetting): UsbParts | BoardError {
   const controllers = new Map<string, XhciFunction>();
   for (const device of options.devices) {
     if (device.kind !== 'qemu-xhci' && device.kind !== 'nec-usb-xhci') continue;
-    const slot = device.slot ?? firstFreeSlot(bus);
-    if (slot === undefined || slot < 1 || slot > LAST_SLOT || bus.at(slot, 0) !== undefined) {
+    const port = device.pciBus === undefined ? undefined : setting.rootPorts.get(device.pciBus);
+    if (port !== undefined) {
+      // Only one device fits behind a port.
+      if ((device.slot ?? 0) !== 0 || port.secondary.functions.length > 0) {
+        return {
+          problem: `${device.kind} does not fit behind "${device.pciBus}"`,
+          hint: 'a port has one slot, addr=0',
+        };
+      }
+    } else if (device.pciBus !== undefined) {
+      const known = [...setting.rootPorts.keys()].join(', ');
+      return { problem: `there is no PCI bus "${device.pciBus}"`, hint: `known: ${known || 'none but pcie.0'}` };
+    }
+    const slot = port === undefined ? (device.slot ?? firstFreeSlot(bus)) : 0;
+    if (port === undefined && (slot === undefined || slot < 1 || slot > LAST_SLOT || bus.at(slot, 0) !== undefined)) {
       return {
         problem: `PCI slot ${slot ?? 'none'} for ${device.kind} is not free`,
         hint: `give addr= from 1 to ${LAST_SLOT}`,
@@ -50,8 +65,15 @@ export function addUsb(setting: UsbSetting): UsbParts | BoardError {
     const id = device.id ?? `${device.kind}-${controllers.size}`;
     if (controllers.has(id)) return { problem: `two devices have the id "${id}"`, hint: 'give each its own id=' };
     // The root complex integrated endpoint: QEMU adds the Express capability on an Express bus only.
-    const controller = new XhciFunction({ system: memory, clock, trace, personality, model: modelOf(device) });
-    controller.pci.plug(bus, slot);
+    const controller = new XhciFunction({
+      system: memory,
+      clock,
+      trace,
+      personality,
+      model: modelOf(device),
+      behindPort: port !== undefined,
+    });
+    controller.pci.plug(port?.secondary ?? bus, slot!);
     controllers.set(id, controller);
   }
   const devices: UsbDevice[] = [];

@@ -1,0 +1,57 @@
+/** PCI Express root ports on the root bus, each with one slot behind it. */
+import type { MemorySystem } from '../../memory/index.ts';
+import type { PciBus } from '../../pci/bus.ts';
+import type { RootComplex } from '../../pci/root-complex.ts';
+import { IOH3420, PCIE_ROOT_PORT, PcieRootPort } from '../../pci/root-port.ts';
+import type { BoardError, Q35Options } from './q35-options.ts';
+import { LAST_SLOT } from './q35-slots.ts';
+
+const MODELS = { 'pcie-root-port': PCIE_ROOT_PORT, ioh3420: IOH3420 } as const;
+const SLOT_NUMBER_MAX = 8191;
+
+export interface RootPortSetting {
+  readonly memory: MemorySystem;
+  readonly bus: PciBus;
+  readonly rootComplex: RootComplex;
+  readonly options: Q35Options;
+}
+
+export interface RootPorts {
+  readonly list: readonly PcieRootPort[];
+  readonly byId: ReadonlyMap<string, PcieRootPort>;
+  /** When everything is plugged in: the ports find out what is behind them. */
+  readonly powerOn: () => void;
+}
+
+export function addRootPorts(setting: RootPortSetting): RootPorts | BoardError {
+  const { memory, bus, rootComplex, options } = setting;
+  const byId = new Map<string, PcieRootPort>();
+  for (const device of options.devices) {
+    if (device.kind !== 'pcie-root-port' && device.kind !== 'ioh3420') continue;
+    const { id, slot, slotNumber = 0 } = device;
+    if (byId.has(id)) return { problem: `two root ports have the id "${id}"`, hint: 'give each its own id=' };
+    if (slot === undefined || slot < 1 || slot > LAST_SLOT || bus.at(slot, 0) !== undefined) {
+      const problem = `PCI slot ${slot ?? 'none'} for ${device.kind} is not free`;
+      return { problem, hint: `give addr= from 1 to ${LAST_SLOT}` };
+    }
+    if (!Number.isInteger(slotNumber) || slotNumber < 0 || slotNumber > SLOT_NUMBER_MAX) {
+      return { problem: `slot number ${slotNumber} for ${device.kind}`, hint: `from 0 to ${SLOT_NUMBER_MAX}` };
+    }
+    const port = new PcieRootPort({
+      system: memory,
+      model: MODELS[device.kind],
+      parent: bus,
+      ordinal: byId.size + 1,
+      slotNumber,
+      forwardsAlways: options.personality === 'qemu',
+    });
+    port.plug(bus, slot);
+    rootComplex.addBus(port.secondary);
+    byId.set(id, port);
+  }
+  const list = [...byId.values()];
+  const powerOn = (): void => {
+    for (const port of list) port.reset();
+  };
+  return { list, byId, powerOn };
+}
