@@ -27,6 +27,10 @@ export const KNOWN_LOG_DIFFERENCES: readonly KnownDifference[] = [
     qemu: /^BIOS-e820: \[mem 0x000000fd00000000-0x000000ffffffffff\] reserved$/,
     why: "QEMU lists HyperTransport's range for AMD's processors in etc/e820; the map for a direct entry leaves it out",
   },
+  {
+    qemu: /^mtrr: (your CPUs had inconsistent|probably your BIOS|corrected configuration)/,
+    why: 'SeaBIOS sets the MTRRs of the first processor only; entered directly, every processor has them',
+  },
   // --- Tables ---------------------------------------------------------------------------------------------------------
   both(/^DMI: QEMU Standard PC .* BIOS /, 'the firmware that the SMBIOS names, and its date'),
   both(
@@ -63,7 +67,7 @@ export const KNOWN_LOG_DIFFERENCES: readonly KnownDifference[] = [
   both(/^Calibrating delay loop \(skipped\), value calculated using timer frequency/, 'follows from the calibration'),
   both(/^smpboot: Total of \d processors activated/, 'follows from the calibration'),
   {
-    qemu: /^(\.\.MP-BIOS bug: 8254|\.\.\.+ ?trying to|\.+ ?\(found apic|\.+ (failed|works)|APIC (calibration|delta)|pci .*: quirk_usb_early_handoff)/,
+    qemu: /^(\.\.MP-BIOS bug: 8254|\.\.\.+ ?trying to|\.+ ?\(found apic|\.+ (failed|works)|APIC (calibration|delta)|calibrate_delay_direct|Probably due to long platform|pci .*: quirk_usb_early_handoff)/,
     why: "a slow host: with two processors QEMU's time is the host's",
   },
   both(/^audit: type=2000 audit\(/, 'the time of day'),
