@@ -2,10 +2,12 @@
  * A PCI Express root port: a bridge (type 1 header) from the root bus to the one slot behind it, as QEMU's
  * `pcie-root-port` with hot-plug off (PCI-to-PCI Bridge 1.2; PCI Express 4.0 §7.5.1.3, §7.5.3).
  *
+ * DEVIATION: its own Bus Master Enable does not keep the device behind it from memory (PCI Express 4.0 §7.5.1.1.3), as on
+ * QEMU in every personality: SeaBIOS leaves it off and drives the device.
+ *
  * Not modelled: hot-plug, error reporting (AER), access control services, VGA forwarding, bridges behind it.
  */
 import type { StateValue } from '../base/state.ts';
-import { AliasRegion } from '../memory/alias-region.ts';
 import type { MemorySystem } from '../memory/memory-system.ts';
 import { ContainerRegion, WHOLE_ADDRESS_SPACE } from '../memory/region.ts';
 import { BridgeWindow, ioWindow, memoryWindow, prefetchableWindow } from './bridge-window.ts';
@@ -103,27 +105,20 @@ export interface RootPortOptions {
   readonly ordinal: number;
   /** Physical slot number, unique in the machine. */
   readonly slotNumber: number;
-  /** Devices behind it reach memory whatever its own Bus Master Enable says, as on QEMU. */
-  readonly forwardsAlways: boolean;
 }
 
 export class PcieRootPort extends PciFunction {
   /** The bus behind it; its only device is number 0. */
   readonly secondary: PciBus;
   readonly #model: RootPortModel;
-  readonly #upstream: ContainerRegion;
-  readonly #forwardsAlways: boolean;
   readonly #windows: { readonly io: BridgeWindow; readonly memory: BridgeWindow; readonly prefetchable: BridgeWindow };
 
   constructor(options: RootPortOptions) {
     const { system, model, parent, ordinal } = options;
     super({ name: model.name, identity: model.identity, system, interruptPin: 1, express: true });
     this.#model = model;
-    this.#forwardsAlways = options.forwardsAlways;
     const memory = new ContainerRegion(system, `${model.name} memory`, WHOLE_ADDRESS_SPACE);
     const io = new ContainerRegion(system, `${model.name} I/O`, IO_SPACE);
-    this.#upstream = new ContainerRegion(system, `${model.name} upstream`, WHOLE_ADDRESS_SPACE);
-    this.#upstream.addSubregion(0, new AliasRegion(system, 'upstream', parent.dmaRoot, 0, parent.dmaRoot.size));
     this.#windows = {
       io: new BridgeWindow(system, 'pci_bridge_io', parent.io, io),
       memory: new BridgeWindow(system, 'pci_bridge_mem', parent.memory, memory),
@@ -136,7 +131,7 @@ export class PcieRootPort extends PciFunction {
       currentNumber: () => this.config.read(SECONDARY_BUS, 1),
       memory,
       io,
-      dmaRoot: this.#upstream,
+      dmaRoot: parent.dmaRoot,
       intx: {
         setIntx: (device, pin, asserted) => parent.setIntx(this.address.device, swizzle(device, pin), asserted),
       },
@@ -259,7 +254,6 @@ export class PcieRootPort extends PciFunction {
       const [base, limit] = [config.read(PREFETCHABLE_UPPER, 4), config.read(PREFETCHABLE_UPPER + 4, 4)];
       const window = prefetchableWindow(config.read(PREFETCHABLE_BASE, 4), base, limit);
       prefetchable.place(memoryOn ? window : undefined);
-      this.#upstream.setEnabled(this.#forwardsAlways || this.busMasterEnabled);
     });
   }
 }

@@ -43,7 +43,6 @@ export function addRootPorts(setting: RootPortSetting): RootPorts | BoardError {
       parent: bus,
       ordinal: byId.size + 1,
       slotNumber,
-      forwardsAlways: options.personality === 'qemu',
     });
     port.plug(bus, slot);
     rootComplex.addBus(port.secondary);
