@@ -23,6 +23,13 @@ export function seabios(): FirmwareOption {
   return { kind: 'bios', image: new Uint8Array(readFileSync(FILE)) };
 }
 
+const VIDEO_FILE = '/usr/share/seabios/vgabios-stdvga.bin';
+
+export function vgaBios(): Uint8Array {
+  if (!existsSync(VIDEO_FILE)) throw new MissingPart(`no video BIOS: apt-get install seabios (${VIDEO_FILE})`);
+  return new Uint8Array(readFileSync(VIDEO_FILE));
+}
+
 interface Disks {
   /** The devices, given the images by their name below. */
   readonly devices: (images: Readonly<Record<string, BlockDevice>>) => readonly DeviceOption[];
