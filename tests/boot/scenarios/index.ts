@@ -4,6 +4,14 @@ import { LINUX } from './linux.ts';
 import { LINUX_USB } from './linux-usb.ts';
 import { MEMTEST } from './memtest.ts';
 import { OVMF } from './ovmf.ts';
+import { ROOT_PORT } from './root-port.ts';
 import { SEABIOS } from './seabios.ts';
 
-export const SCENARIOS: readonly BootScenario[] = [...LINUX, ...LINUX_USB, ...OVMF, ...SEABIOS, ...MEMTEST];
+export const SCENARIOS: readonly BootScenario[] = [
+  ...LINUX,
+  ...LINUX_USB,
+  ...OVMF,
+  ...SEABIOS,
+  ...ROOT_PORT,
+  ...MEMTEST,
+];
