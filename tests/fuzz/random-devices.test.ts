@@ -27,7 +27,7 @@ const PAGES = 16;
 const FIRST_PAGE = 0x20_0000;
 const ECAM = 0xb000_0000;
 /** Functions that exist on the board (device << 3 | function), and one that does not. */
-const FUNCTIONS = [0x00, 0x08, 0x10, 0x18, 0xf8, 0xff];
+const FUNCTIONS = [0x00, 0x08, 0x10, 0x18, 0xf8, 0xfa, 0xfb, 0xff];
 const CONFIG_OFFSETS = [
   0x04, 0x06, 0x0c, 0x10, 0x14, 0x3c, 0x60, 0x64, 0x70, 0x72, 0x74, 0x78, 0x90, 0x92, 0x98, 0xa0, 0xa4,
 ];
@@ -172,15 +172,19 @@ class MadDriver {
     return (dice.chance(4) ? dice.below(RAM_BYTES) : this.#page() + dice.below(0x1000)) as BusAddress;
   }
 
-  /** A machine that was reset, switched off or whose guest crashed has nothing more to give: the next one. */
+  /**
+   * A machine that was reset, switched off or whose guest crashed has nothing more to give: the next one. So one whose
+   * guest ran out of RAM: nothing is there for 4 GiB, and every byte it fetches is an event.
+   */
   #passTime(): void {
     const { machine } = this.#bench;
     const outcome = machine.run({
       maxTime: machine.clock.now() + 1 + this.#dice.below(this.#dice.chance(60) ? NANOSECONDS_MAX : NANOSECONDS_USUAL),
       maxInstructions: machine.processor.instructions + LAPSE_INSTRUCTIONS_MAX,
     });
-    if (outcome.kind === 'time-limit' || outcome.kind === 'instruction-limit') return;
-    if (outcome.kind === 'halted' || outcome.kind === 'spinning') return;
+    const lost = machine.processor.pc >= RAM_BYTES;
+    if (!lost && (outcome.kind === 'time-limit' || outcome.kind === 'instruction-limit')) return;
+    if (!lost && (outcome.kind === 'halted' || outcome.kind === 'spinning')) return;
     this.conclude(outcome);
     this.#powerOn();
   }
