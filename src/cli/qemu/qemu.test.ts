@@ -128,7 +128,10 @@ describe('flags that are not honoured are named and refused with exit 2', () => 
     [['-serial', 'stdio', '-serial', 'file:x'], 'a second serial port is not supported yet'],
     [['-serial', 'stdio', '-debugcon', 'stdio'], 'cannot use stdio by multiple character devices'],
     [['-device', 'usb-kdb'], '"usb-kdb" is not supported by dmascope (did you mean "usb-kbd"?)'],
-    [['-device', 'virtio-net'], 'devices that are: qemu-xhci, nec-usb-xhci, pcie-root-port, ioh3420, usb-kbd, usb-storage, ahci'],
+    [
+      ['-device', 'virtio-net'],
+      'devices that are: qemu-xhci, nec-usb-xhci, pcie-root-port, ioh3420, usb-kbd, usb-storage, ahci',
+    ],
     [['-device', 'usb-kbd'], "no 'usb-bus' bus found"],
     [['-device', 'qemu-xhci,id=x', '-device', 'usb-kbd,bus=y.0'], "bus 'y.0' not found"],
     [['-device', 'qemu-xhci,p4=2'], 'the property "qemu-xhci.p4" is not supported (did you mean "p2"?)'],
