@@ -22,7 +22,6 @@ import { swizzle } from './intx.ts';
 /** Offsets of the type 1 header (PCI-to-PCI Bridge 1.2 §3.2). */
 export const PRIMARY_BUS = 0x18;
 export const SECONDARY_BUS = 0x19;
-const SUBORDINATE_BUS = 0x1a;
 export const BRIDGE_CONTROL = 0x3e;
 const IO_BASE = 0x1c;
 const SECONDARY_STATUS = 0x1e;
