@@ -1,8 +1,8 @@
 /**
- * A PC like QEMU's q35: MCH and ICH9 LPC, RAM below and above the PCI hole, 8259s, I/O APIC, local APIC, PIT, RTC, 16550,
- * debug ports, and the PCI devices of the command line.
+ * A PC like QEMU's q35: MCH and ICH9, RAM below and above the PCI hole, interrupt controllers, timers, firmware, and the
+ * devices of the command line. docs/machine.md has its map.
  *
- * Does not implement: SMBus, GPIO, TCO.
+ * Does not implement: GPIO, TCO.
  */
 import { VirtualClock } from '../../base/clock.ts';
 import { StateRegistry } from '../../base/state.ts';
