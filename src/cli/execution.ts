@@ -167,6 +167,10 @@ async function executeWith(
   for (const { format, file } of reports) file.write(render(report, ending, format));
   if (execution.json) host.out.write(report.json(ending));
   else if (!execution.quiet) talk.say(`\n${report.text(ending, { color: talk.color, columns: host.err.columns })}`);
+  if (execution.interaction.expect !== undefined && outcome.kind !== 'stopped') {
+    const text = new TextDecoder().decode(execution.interaction.expect);
+    talk.note(`the serial port never printed ${JSON.stringify(text)}, for which --expect waited`);
+  }
   return { exitCode, report, ending };
 }
 

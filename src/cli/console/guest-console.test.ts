@@ -154,7 +154,9 @@ describe('scripts', () => {
   });
 
   it('--expect that never comes is 5, after findings and limits', async () => {
-    expect((await run(new FakeHost(), {}, '--expect', 'PASS')).exitCode).toBe(5);
+    const { exitCode, err } = await run(new FakeHost(), {}, '--expect', 'PASS');
+    expect(exitCode).toBe(5);
+    expect(err).toContain('the serial port never printed "PASS", for which --expect waited');
     expect((await run(new FakeHost(), { errors: 1 }, '--expect', 'PASS')).exitCode).toBe(1);
     expect((await run(new FakeHost(), {}, '--expect', 'PASS', '--max-instructions', '10')).exitCode).toBe(4);
     expect(
