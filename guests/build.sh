@@ -82,6 +82,7 @@ done
 $CC -c guests/boot-disk/boot.S -o "$objects/boot-disk.o"
 ld -m elf_x86_64 -N --no-warn-rwx-segments -Ttext=0x7c00 -e 0 -o "$objects/boot-disk.elf" "$objects/boot-disk.o"
 objcopy -O binary -j .text "$objects/boot-disk.elf" "$built/boot-disk.bin"
+chmod -x "$built"/*.bin
 
 if [ -n "$check" ]; then
     failed=0

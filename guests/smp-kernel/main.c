@@ -139,8 +139,10 @@ static void read_after(void) { processors[current_processor()].seen_after = *sho
 static void call_before(void) { processors[current_processor()].patched_before = call_code(); }
 static void call_after(void) { processors[current_processor()].patched_after = call_code(); }
 
+/* Without interrupts from before the start until HLT: one that comes between the look and HLT would wake nobody. */
 static void start_timer(void)
 {
+    asm volatile("cli");
     apic_write(APIC_TIMER_DIVIDE, 0xb); /* by 1 */
     apic_write(APIC_LVT_TIMER, VECTOR_TIMER);
     apic_write(APIC_TIMER_COUNT, TIMER_TICKS);

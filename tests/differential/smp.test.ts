@@ -10,6 +10,8 @@ import { loadedBoard } from '../../src/machine/testing/tiny-kernel.ts';
 
 const IMAGE = 'guests/built/smp.elf';
 const TIMEOUT = 120_000;
+/** Milliseconds; less than a test may take, so that it is QEMU that is said to hang. */
+const QEMU_TIMEOUT = 90_000;
 const QEMU = 'qemu-system-x86_64';
 const missing = spawnSync(QEMU, ['--version']).status !== 0;
 const required = process.env.DMASCOPE_REQUIRE_ORACLES === '1';
@@ -38,10 +40,11 @@ function onQemu(smp: string): Run {
   const board = '-M q35 -accel tcg -m 128M -display none -monitor none -serial stdio -no-reboot'.split(' ');
   const exit = ['-device', 'isa-debug-exit,iobase=0xf4,iosize=4'];
   const run = spawnSync(QEMU, [...board, ...exit, '-smp', smp, '-kernel', IMAGE], {
-    timeout: TIMEOUT,
+    timeout: QEMU_TIMEOUT,
     encoding: 'utf8',
   });
-  return { lines: linesOf(run.stdout), status: run.status ?? undefined };
+  if (run.status === null) throw new Error(`QEMU did not end within ${QEMU_TIMEOUT} ms; it printed:\n${run.stdout}`);
+  return { lines: linesOf(run.stdout), status: run.status };
 }
 
 it.runIf(required)('QEMU is there, because DMASCOPE_REQUIRE_ORACLES=1', () => expect(missing).toBe(false));
