@@ -46,7 +46,7 @@ export function openMachine(spec: SessionSpec, ports: SessionPorts): OpenedSessi
   });
   const engine = new DiagnosisEngine({ view });
   engine.attach(trace);
-  return { ok: true, session: new MachineSession(machine, engine, symbols) };
+  return { ok: true, session: new MachineSession(machine, engine, view) };
 }
 
 /** A debug console that is not where ours is by default is a device of its own. */
@@ -77,13 +77,13 @@ function readSymbols(spec: SessionSpec, ports: SessionPorts): SymbolTable | unde
 class MachineSession implements Session {
   readonly #machine: Machine;
   readonly #engine: DiagnosisEngine;
-  readonly #symbols: SymbolTable | undefined;
+  readonly #view: MachineView;
   #monitor: Monitor | undefined;
 
-  constructor(machine: Machine, engine: DiagnosisEngine, symbols: SymbolTable | undefined) {
+  constructor(machine: Machine, engine: DiagnosisEngine, view: MachineView) {
     this.#machine = machine;
     this.#engine = engine;
-    this.#symbols = symbols;
+    this.#view = view;
   }
 
   get instructions(): number {
@@ -138,11 +138,15 @@ class MachineSession implements Session {
 
   describeCode(pc: bigint): string {
     const address = gva(pc);
-    const symbol = this.#symbols?.symbolAt(address);
+    const symbol = this.#view.symbolAt(address);
     if (symbol === undefined) return hex(pc);
-    const place = this.#symbols?.locationOf(address);
-    const where = place === undefined ? '' : ` (${place.file.replace(/^.*\//, '')}:${place.line})`;
-    return `${symbol.name}+${hex(symbol.offset)}${where}`;
+    const frames = this.#view.framesAt(address);
+    const [inner, outer] = [frames[0]!, frames.at(-1)!];
+    const short = ({ location }: typeof inner) =>
+      location === undefined ? undefined : `${location.file.replace(/^.*\//, '')}:${location.line}`;
+    const place = short(inner);
+    const where = inner === outer ? place : `${place} in ${inner.symbol?.name}, inlined at ${short(outer)}`;
+    return `${symbol.name}+${hex(symbol.offset)}${place === undefined ? '' : ` (${where})`}`;
   }
 
   conclude(outcome: Outcome): Report {

@@ -5,7 +5,7 @@ import { type Finding, type FindingDraft, fact } from './finding.ts';
 import type { Frame, GuestView } from './guest-view.ts';
 import { HANG_CODE } from './hang-code.ts';
 import { formatCount } from './pointers/describe.ts';
-import { formatPlace } from './provenance.ts';
+import { formatFrame } from './provenance.ts';
 
 /** How the guest came to rest, with the callers of the place where it did. */
 export type Hang = TraceEvents['machine.idle'] & { readonly frames: readonly Frame[] };
@@ -50,14 +50,9 @@ export function describeEffects(
 }
 
 function placesOf(hang: Hang, view: GuestView): string {
-  const [own, ...callers] = hang.frames;
-  if (own === undefined || own.pc !== hang.pc) return formatPlace(view, hang.pc);
-  const known = callers.filter((frame) => !frame.guessed && frame.location !== undefined);
-  return [formatPlace(view, hang.pc), ...known.slice(0, HANG_FRAMES_MAX - 1).map(formatFrame)].join(', called from ');
-}
-
-function formatFrame({ location, symbol }: Frame): string {
-  return `${location?.file}:${location?.line}${symbol === undefined ? '' : ` in ${symbol.name}`}`;
+  const frames = hang.frames[0]?.pc === hang.pc ? hang.frames : view.framesAt(hang.pc);
+  const known = frames.slice(1).filter((frame) => !frame.guessed && frame.location !== undefined);
+  return [frames[0]!, ...known.slice(0, HANG_FRAMES_MAX - 1)].map(formatFrame).join(', called from ');
 }
 
 function waitSentence(hang: Hang, view: GuestView): string {

@@ -75,7 +75,7 @@ export interface GuestView {
   whoWrote(address: Gpa): Site | undefined;
   /** Forgets who wrote the 8 bytes around `address`, so that an answer of {@link whoWrote} then proves a store since. */
   forgetWriter(address: Gpa): void;
-  /** Frame-pointer backtrace of the running processor, innermost first. */
+  /** Frame-pointer backtrace of the running processor, innermost first, inlined functions as frames of their own. */
   backtrace(): readonly Frame[];
   /** Walks the page tables at `pageTables` (default: those in force now); `undefined` when paging is off. */
   walk(address: Gva, pageTables?: Gpa): PageWalk | undefined;
@@ -86,6 +86,8 @@ export interface GuestView {
   describePhysical(address: Gpa): PhysicalTarget;
   symbolAt(address: Gva): SymbolAddress | undefined;
   locationOf(address: Gva): SourceLocation | undefined;
+  /** The function at `address` and what the compiler inlined there, innermost first; always at least one frame. */
+  framesAt(address: Gva): readonly Frame[];
   /** Source lines `first`..`last` of `file` if the file can be read here. */
   sourceLines(file: string, first: number, last: number): readonly string[] | undefined;
   /** True when the loaded image has symbols at all. */

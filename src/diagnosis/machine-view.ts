@@ -81,12 +81,31 @@ export class MachineView implements GuestView {
         readCode: (address, size) => this.#readLinear(address, size),
       },
     );
-    return frames.map((frame) => ({
-      pc: frame.pc,
-      symbol: this.symbolAt(frame.lookup),
-      location: this.locationOf(frame.lookup),
-      guessed: frame.guessed,
-    }));
+    return frames.flatMap(({ pc, lookup, guessed }) => this.#framesOf(pc, lookup, guessed));
+  }
+
+  framesAt(address: Gva): readonly Frame[] {
+    return this.#framesOf(address, address, false);
+  }
+
+  /** An inlined function stands at the line of the instruction, its caller at the line of the call (DWARF 5 3.3.8.2). */
+  #framesOf(pc: Gva, lookup: Gva, guessed: boolean): Frame[] {
+    const frames: Frame[] = [];
+    const symbol = this.symbolAt(lookup);
+    let location = this.locationOf(lookup);
+    for (const { inlined, name, low, call } of this.#symbols?.functionsAt(lookup) ?? []) {
+      if (!inlined || symbol === undefined) break;
+      const offset = Number(BigInt(lookup) - low);
+      frames.push({
+        pc,
+        symbol: { name, offset, kind: 'function', module: symbol.module, size: 0 },
+        location,
+        guessed,
+      });
+      location = call;
+    }
+    frames.push({ pc, symbol, location, guessed });
+    return frames;
   }
 
   walk(address: Gva, pageTables?: Gpa): PageWalk | undefined {

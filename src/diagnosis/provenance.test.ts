@@ -14,13 +14,27 @@ describe('an accessor', () => {
     'xhci_write_64',
     'write_volatile',
     'memcpy',
+    'mmio_w32',
+    'rd64',
+    'readl',
+    'pci_config_read32',
+    'Register<unsigned int>::operator=',
     'core::ptr::write_volatile<u64>',
   ])('%s only carries a value', (name) => expect(isAccessor(name)).toBe(true));
 
-  it.each(['init_event_ring', 'write_erst_base', 'xhci_start', 'ring_doorbell', 'setup', 'rewrite_history', 'submit'])(
-    '%s decides something',
-    (name) => expect(isAccessor(name)).toBe(false),
-  );
+  it.each([
+    'init_event_ring',
+    'write_erst_base',
+    'xhci_start',
+    'ring_doorbell',
+    'setup',
+    'rewrite_history',
+    'thread',
+    'spread',
+    'draw',
+    'plugin',
+    'submit',
+  ])('%s decides something', (name) => expect(isAccessor(name)).toBe(false));
 });
 
 function guest(): FakeGuest {
@@ -55,6 +69,30 @@ describe('the place to blame', () => {
   it('is the instruction itself when no backtrace belongs to it', () => {
     const fake = guest();
     expect(describeSite(fake, fake.site!, 'writes', undefined).symbol?.name).toBe('mmio_write64');
+  });
+
+  it('is the call of an accessor that the compiler inlined, with or without a backtrace', () => {
+    const fake = guest().inlined(0x2010n, 'w32', 'mmio.h', 3).inlined(0x2010n, 'write64', 'xhci.c', 42).at(0x2010n);
+    for (const backtrace of [undefined, fake.framesAt(gva(0x2010n))]) {
+      const report = describeSite(fake, fake.site!, 'writes', backtrace);
+      expect(report.symbol?.name).toBe('init_event_ring');
+      expect(report.location).toMatchObject({ file: 'xhci.c', line: 42 });
+      expect(report.through.map((frame) => [frame.symbol?.name, frame.location?.line])).toEqual([
+        ['w32', 42],
+        ['write64', 3],
+      ]);
+    }
+    expect(formatPlace(fake, gva(0x2010n))).toBe('xhci.c:42 in init_event_ring');
+  });
+
+  it('is an inlined function itself when that decides something, and its caller follows', () => {
+    const fake = guest().inlined(0x2010n, 'program_erst', 'xhci.c', 49).at(0x2010n);
+    const report = describeSite(fake, fake.site!, 'writes', undefined);
+    expect(report.symbol?.name).toBe('program_erst');
+    expect(report.location).toMatchObject({ file: 'xhci.c', line: 42 });
+    expect(report.callers.map((frame) => [frame.symbol?.name, frame.location?.line])).toEqual([
+      ['init_event_ring', 49],
+    ]);
   });
 
   it('is a symbol with its offset, or a bare address, when there is nothing better', () => {

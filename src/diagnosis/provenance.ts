@@ -5,22 +5,32 @@ import type { Frame, GuestView, Site } from './guest-view.ts';
 
 /** Frames that a report shows above the blamed one. */
 const CALLERS_MAX = 6;
-/** Accessors seldom call accessors more than twice (`xhci_write64` -> `writeq` -> `mmio_write`). */
-const ACCESSOR_DEPTH_MAX = 3;
+/** Accessors that call accessors: `xhci_write64` -> `writeq` -> `mmio_write`; a library of Rust stacks a few more. */
+const ACCESSOR_DEPTH_MAX = 6;
 
 /**
- * Functions that only carry a value to a device or to memory: `mmio_write32`, `outl`, `writeq`, `iowrite32`,
+ * Functions that only carry a value to or from a device or memory: `mmio_write32`, `outl`, `writeq`, `ioread32`,
  * `write_volatile`, `memcpy`. The line that matters is the one that calls them.
  */
 const ACCESSOR =
-  /(^|[_:.])((mmio|register|reg|io|mem|raw|pci|config|cfg|conf|xhci|hw|operational|runtime|port|op|rt|dev|device|bus)_?)*(write|store|poke|put|set|out|iowrite)_?(reg|register|long|quad|dword|qword|volatile|relaxed|once|once_size|u?int)?_?(8|16|32|64|b|w|l|q|d)?(_lo_hi|_le|_volatile|_relaxed)?$|^(memcpy|memmove|memset|__memcpy|__memset)$/i;
+  /(^|[_:.])((mmio|register|reg|io|mem|raw|pci|config|cfg|conf|xhci|hw|operational|runtime|port|op|rt|dev|device|bus)_?)*(((write|store|poke|put|set|out|iowrite|read|peek|in|ioread)_?(reg|register|long|quad|dword|qword|volatile|relaxed|once|once_size|u?int)?_?(8|16|32|64|b|w|l|q|d)?|(wr?|rd?)_?(8|16|32|64))(_lo_hi|_le|_volatile|_relaxed)?|operator=)$|^(memcpy|memmove|memset|__memcpy|__memset)$/i;
 
 export function isAccessor(name: string): boolean {
   return ACCESSOR.test(name.replace(/<.*>/g, ''));
 }
 
-function frameOf(view: GuestView, site: Site): Frame {
-  return { pc: site.pc, symbol: view.symbolAt(site.pc), location: view.locationOf(site.pc), guessed: false };
+/** How many of `frames`, innermost first, only carry the value: the index of the frame to blame. */
+function accessorsIn(frames: readonly Frame[]): number {
+  let count = 0;
+  while (
+    count < ACCESSOR_DEPTH_MAX &&
+    frames[count]!.symbol !== undefined &&
+    isAccessor(frames[count]!.symbol!.name) &&
+    frames[count + 1]?.symbol !== undefined
+  ) {
+    count += 1;
+  }
+  return count;
 }
 
 /** `backtrace` belongs to the running instruction: pass it only when `site` is that instruction. */
@@ -30,18 +40,8 @@ export function describeSite(
   role: string,
   backtrace: readonly Frame[] | undefined,
 ): SiteReport {
-  const own = frameOf(view, site);
-  const frames = backtrace === undefined || backtrace[0]?.pc !== site.pc ? [own] : [own, ...backtrace.slice(1)];
-  let blamed = 0;
-  while (
-    blamed < ACCESSOR_DEPTH_MAX &&
-    blamed + 1 < frames.length &&
-    frames[blamed]!.symbol !== undefined &&
-    isAccessor(frames[blamed]!.symbol!.name) &&
-    frames[blamed + 1]!.symbol !== undefined
-  ) {
-    blamed += 1;
-  }
+  const frames = backtrace?.[0]?.pc === site.pc ? backtrace : view.framesAt(site.pc);
+  const blamed = accessorsIn(frames);
   const frame = frames[blamed]!;
   return {
     site,
@@ -65,8 +65,12 @@ function excerptAround(view: GuestView, frame: Frame): { line: number; text: str
 
 /** "kernel.c:55 in start_controller", "start_controller+0x1c", or the bare address. */
 export function formatPlace(view: GuestView, pc: Site['pc']): string {
-  const symbol = view.symbolAt(pc);
-  const location = view.locationOf(pc);
+  const frames = view.framesAt(pc);
+  return formatFrame(frames[accessorsIn(frames)]!);
+}
+
+/** As {@link formatPlace}, for a frame. */
+export function formatFrame({ pc, symbol, location }: Frame): string {
   if (location !== undefined) {
     return `${location.file}:${location.line}${symbol === undefined ? '' : ` in ${symbol.name}`}`;
   }

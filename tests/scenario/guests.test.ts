@@ -55,6 +55,21 @@ describe('the story', { timeout: TIMEOUT }, () => {
     expect(checked).toContain('Link TRB of the command ring 0xffffff800032a000 BAD (virtual, pa 0x32a000)');
   });
 
+  it('names the functions that an optimising compiler inlined, each at its call', async () => {
+    const callers = async (name: string) => {
+      const { talk } = await run(named(name));
+      const block = /\n {2}called from (.*?)\n {2}\w/s.exec(talk)?.[1] ?? '';
+      return block.split('\n').map((line) => line.trim());
+    };
+    expect(await callers('story-o2')).toEqual([
+      'guests/xhci-kernel/xhci.c:215:5   program_event_ring',
+      'guests/xhci-kernel/xhci.c:274:5   xhci_bring_up',
+      'guests/xhci-kernel/main.c:46:5   kernel_main',
+      'guests/lib/boot.S:101   high_half',
+    ]);
+    expect(await callers('story')).toEqual(await callers('story-o2'));
+  });
+
   it('is told the same way twice', async () => {
     const [first, second] = [await run(named('story')), await run(named('story'))];
     expect(second.json).toBe(first.json);

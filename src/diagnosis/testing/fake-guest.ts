@@ -33,6 +33,7 @@ export class FakeGuest implements GuestView {
   readonly #trbArrays = new Set<string>();
   readonly #lines: { start: bigint; end: bigint; location: SourceLocation }[] = [];
   readonly #sources = new Map<string, readonly string[]>();
+  readonly #inlined = new Map<bigint, { name: string; call: SourceLocation }[]>();
   readonly #writers = new Map<number, Site>();
 
   region(kind: Region['kind'], region: string, start: number, last: number): this {
@@ -60,6 +61,13 @@ export class FakeGuest implements GuestView {
 
   line(start: bigint, end: bigint, file: string, line: number, column = 0): this {
     this.#lines.push({ start, end, location: { file, line, column } });
+    return this;
+  }
+
+  /** At `pc` the compiler inlined `name`, called at `file`:`line`; further ones are its callers. */
+  inlined(pc: bigint, name: string, file: string, line: number): this {
+    const known = this.#inlined.get(pc) ?? [];
+    this.#inlined.set(pc, [...known, { name, call: { file, line, column: 0 } }]);
     return this;
   }
 
@@ -184,6 +192,17 @@ export class FakeGuest implements GuestView {
   locationOf(address: Gva): SourceLocation | undefined {
     if (!this.hasSymbols) return undefined;
     return this.#lines.find((line) => address >= line.start && address < line.end)?.location;
+  }
+
+  framesAt(address: Gva): readonly Frame[] {
+    const symbol = this.symbolAt(address);
+    const frames: Frame[] = [];
+    let location = this.locationOf(address);
+    for (const { name, call } of this.#inlined.get(address) ?? []) {
+      frames.push({ pc: address, symbol: { ...symbol!, name }, location, guessed: false });
+      location = call;
+    }
+    return [...frames, { pc: address, symbol, location, guessed: false }];
   }
 
   sourceLines(file: string, first: number, last: number): readonly string[] | undefined {
