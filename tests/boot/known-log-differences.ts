@@ -67,7 +67,7 @@ export const KNOWN_LOG_DIFFERENCES: readonly KnownDifference[] = [
   both(/^Calibrating delay loop \(skipped\), value calculated using timer frequency/, 'follows from the calibration'),
   both(/^smpboot: Total of \d processors activated/, 'follows from the calibration'),
   {
-    qemu: /^(\.\.MP-BIOS bug: 8254|\.\.\.+ ?trying to|\.+ ?\(found apic|\.+ (failed|works)|APIC (calibration|delta)|calibrate_delay_direct|hpet: Lost|hrtimer: interrupt took|clocksource: timekeeping watchdog|perf: interrupt took|Probably due to long platform|pci .*: quirk_usb_early_handoff)/,
+    qemu: /^(\.\.MP-BIOS bug: 8254|\.\.\.+ ?trying to|\.+ ?\(found apic|\.+ (failed|works)|APIC (calibration|delta)|calibrate_delay_direct|hpet: Lost|hrtimer: interrupt took|clocksource: (timekeeping watchdog| {8}|Checking clocksource|Switched to clocksource hpet)|tsc: (Marking TSC unstable|PIT calibration deviates|Using (PIT|HPET|PMTIMER) )|TSC found unstable|sched_clock: Marking unstable|Measured \d+ cycles TSC warp|sched: RT throttling|workqueue: .* hogged CPU|perf: interrupt took|Probably due to long platform|pci .*: quirk_usb_early_handoff)/,
     why: "a slow host: with two processors QEMU's time is the host's",
   },
   both(/^audit: type=2000 audit\(/, 'the time of day'),

@@ -1,6 +1,6 @@
 /** The same boot on Debian's QEMU, for its kernel log. */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MissingPart } from '../oracles/debian-packages.ts';
@@ -9,6 +9,8 @@ import type { BootPlan } from './scenario.ts';
 const MIB = 1024 * 1024;
 /** TCG needs about 6 seconds on a quiet machine. */
 const LIMIT = 300_000;
+/** How often QEMU's serial port is read, in milliseconds. */
+const GLANCE = 20;
 
 export interface QemuBoot {
   readonly kernel: NonNullable<BootPlan['kernel']>;
@@ -34,7 +36,7 @@ export interface QemuLog {
 export async function bootOnQemu(boot: QemuBoot): Promise<QemuLog> {
   const folder = mkdtempSync(join(tmpdir(), 'dmascope-qemu-'));
   try {
-    return await converse(argumentsOf(boot, folder), boot);
+    return await converse(argumentsOf(boot, folder), boot, join(folder, 'serial'));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -58,30 +60,43 @@ function argumentsOf(boot: QemuBoot, folder: string): string[] {
   ];
 }
 
-function converse(words: readonly string[], { prompt, commands }: QemuBoot): Promise<QemuLog> {
+/**
+ * The serial port goes to a file: a pipe that is not read in time is full after some 280 single bytes, QEMU's port then
+ * seems busy, and Linux's console writes on after 10 ms, over what is still there.
+ */
+async function converse(words: readonly string[], boot: QemuBoot, file: string): Promise<QemuLog> {
+  const { prompt, commands } = boot;
   const began = performance.now();
   const seconds = (): number => (performance.now() - began) / 1000;
-  const qemu = spawn('qemu-system-x86_64', words, { stdio: ['pipe', 'pipe', 'ignore'] });
-  const timer = setTimeout(() => qemu.kill('SIGKILL'), LIMIT);
+  const output = openSync(file, 'w');
+  const qemu = spawn('qemu-system-x86_64', words, { stdio: ['pipe', output, 'ignore'] });
+  closeSync(output);
   const left = [...commands];
-  let serial = '';
   let searched = 0;
   let promptSeconds = Number.NaN;
-  qemu.stdout.on('data', (bytes: Buffer) => {
-    serial += bytes.toString('latin1');
+  const read = (): string => readFileSync(file, 'latin1');
+  const answer = (): void => {
+    const serial = read();
     for (let at = serial.indexOf(prompt, searched); at >= 0; at = serial.indexOf(prompt, searched)) {
       searched = at + prompt.length;
       if (Number.isNaN(promptSeconds)) promptSeconds = seconds();
       const command = left.shift();
-      if (command !== undefined) qemu.stdin.write(`${command}\n`);
+      if (command !== undefined) qemu.stdin?.write(`${command}\n`);
       else if (commands.length === 0) qemu.kill('SIGKILL');
     }
-  });
-  return new Promise((resolve, reject) => {
-    qemu.on('error', () => reject(new MissingPart('qemu-system-x86_64 is not here (apt-get install qemu-system-x86)')));
-    qemu.on('close', () => {
-      clearTimeout(timer);
-      resolve({ serial, promptSeconds, seconds: seconds() });
+  };
+  const glance = setInterval(answer, GLANCE);
+  const limit = setTimeout(() => qemu.kill('SIGKILL'), LIMIT);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      qemu.on('error', () =>
+        reject(new MissingPart('qemu-system-x86_64 is not here (apt-get install qemu-system-x86)')),
+      );
+      qemu.on('close', () => resolve());
     });
-  });
+  } finally {
+    clearInterval(glance);
+    clearTimeout(limit);
+  }
+  return { serial: read(), promptSeconds, seconds: seconds() };
 }
