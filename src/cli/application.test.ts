@@ -212,6 +212,52 @@ describe('exit codes of run', () => {
     expect(host.openFiles.size).toBe(0);
   });
 
+  it.each([
+    ['SIGTERM', 143, 'stopped by SIGTERM'],
+    ['SIGHUP', 129, 'stopped by SIGHUP: the terminal went away'],
+  ] as const)('after %s as after Ctrl-C: %i', async (signal, status, text) => {
+    const host = new FakeHost();
+    host.onBreath = () => Object.assign(host, { interrupted: true, signal });
+    const { exitCode, err } = await dmascope(['run', 'kernel.elf'], [{ length: 1e12, roots: 1 }], host);
+    expect(exitCode).toBe(status);
+    expect(err).toContain(`report: ${text}; 1 roots; exit ${status}`);
+    expect((await dmascope(['qemu-system-x86_64', '-kernel', 'kernel.elf'], [{ length: 1e12 }], host)).exitCode).toBe(
+      status,
+    );
+  });
+
+  it('141 when nothing reads stdout any more, which is not called Ctrl-C', async () => {
+    const host = new FakeHost();
+    host.onBreath = () => {
+      host.outputClosed = true;
+    };
+    const { exitCode, err } = await dmascope(['run', 'kernel.elf'], [{ length: 1e12 }], host);
+    expect(exitCode).toBe(141);
+    expect(err).toContain('nothing reads stdout any more');
+  });
+
+  it.each([
+    [0, 2],
+    [1, 1],
+  ])('a file that is full: the run and its report go on, %i errors give %i', async (roots, status) => {
+    const host = new FakeHost();
+    host.full.add('r.json');
+    const args = ['run', 'kernel.elf', '--report', 'json=r.json', '--report', 'text=r.txt'];
+    const { exitCode, err } = await dmascope(args, [{ roots, errors: roots }], host);
+    expect(exitCode).toBe(status);
+    expect(err).toContain('dmascope: error: cannot write r.json: no space left on device; it is incomplete\n');
+    expect(err).toContain(`report: `);
+    expect(host.files.get('r.txt')).toContain('report');
+  });
+
+  it('stdout on a full disk is named once, and is not a success', async () => {
+    const host = new FakeHost();
+    host.outputProblem = 'stdout: no space left on device';
+    const { exitCode, err } = await dmascope(['run', 'kernel.elf'], [{}], host);
+    expect(exitCode).toBe(2);
+    expect(err.match(/dmascope: error: cannot write stdout: no space left on device\n/g)).toHaveLength(1);
+  });
+
   it('70 and a block to send for a bug of ours, never a bare stack', async () => {
     const crash = new TypeError('cannot read x of undefined');
     const { exitCode, err, host } = await dmascope(

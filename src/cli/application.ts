@@ -16,7 +16,12 @@ export const REPORT_FORMAT = 'dmascope.report/1';
 /** Runs dmascope. Never throws: what a person can mend is exit 2, anything else a bug report and exit 70. */
 export async function runApplication(host: Host, services: Services, args: readonly string[]): Promise<number> {
   try {
-    return await dispatch(host, services, args);
+    const status = await dispatch(host, services, args);
+    // A stream says only afterwards that it could not write.
+    await host.breathe();
+    if (host.outputProblem === undefined) return status;
+    new Talk(host, colorFrom(args)).error(`cannot write ${host.outputProblem}`);
+    return status === EXIT.findings ? status : EXIT.usage;
   } catch (error) {
     if (host.outputClosed) return EXIT.clean;
     if (error instanceof UsageError) {

@@ -7,7 +7,7 @@ import { GuestConsole } from './console/guest-console.ts';
 import type { Interaction } from './console/interaction.ts';
 import { TextWatch } from './console/scripted-input.ts';
 import { ConsoleOutput } from './console-output.ts';
-import { EXIT } from './exit-codes.ts';
+import { EXIT, interruptedCode } from './exit-codes.ts';
 import { FileProblem, type Host, type OutputFile } from './host.ts';
 import { Progress } from './progress.ts';
 import { describeOutcome, type RunLimits, runToEnd } from './run-loop.ts';
@@ -53,6 +53,7 @@ export interface ExecutionResult {
 export class OutputFiles {
   readonly #host: Host;
   readonly #open: OutputFile[] = [];
+  readonly #problems = new Map<string, string>();
 
   constructor(host: Host) {
     this.#host = host;
@@ -62,11 +63,27 @@ export class OutputFiles {
     try {
       const file = this.#host.createFile(path);
       this.#open.push(file);
-      return file;
+      return { write: (data) => this.#write(path, file, data), close: () => file.close() };
     } catch (error) {
       if (error instanceof FileProblem) throw new UsageError(`cannot write ${path}: ${error.reason}`);
       throw error;
     }
+  }
+
+  /** A full disk is no reason to lose the run and its report: the guest goes on, and the end says what is missing. */
+  #write(path: string, file: OutputFile, data: string | Uint8Array): void {
+    if (this.#problems.has(path)) return;
+    try {
+      file.write(data);
+    } catch (error) {
+      if (!(error instanceof FileProblem)) throw error;
+      this.#problems.set(path, error.reason);
+    }
+  }
+
+  /** What could not be written, for each file that is incomplete. */
+  get problems(): readonly string[] {
+    return Array.from(this.#problems, ([path, reason]) => `cannot write ${path}: ${reason}; it is incomplete`);
   }
 
   closeAll(): void {
@@ -92,7 +109,10 @@ export async function execute(
 ): Promise<ExecutionResult> {
   const files = new OutputFiles(host);
   try {
-    return await executeWith(host, services, talk, execution, files);
+    const result = await executeWith(host, services, talk, execution, files);
+    for (const problem of files.problems) talk.error(problem);
+    if (files.problems.length === 0 || result.exitCode !== EXIT.clean) return result;
+    return { ...result, exitCode: EXIT.usage };
   } finally {
     files.closeAll();
   }
@@ -227,7 +247,7 @@ function inflate(compressed: Uint8Array, size: number): Uint8Array | undefined {
 
 /** Exit status of `run` and `demo`: the first row of `help exit-codes` that applies, findings before crashes. */
 export function ownExitCode(outcome: Outcome, errors: number, expects = false): number {
-  if (outcome.kind === 'interrupted' && outcome.by === undefined) return EXIT.interrupted;
+  if (outcome.kind === 'interrupted' && outcome.by !== 'quit') return interruptedCode(outcome.by);
   if (outcome.kind === 'unimplemented') return EXIT.internal;
   if (errors > 0) return EXIT.findings;
   if (outcome.kind === 'triple-fault' || outcome.kind === 'boot-loop') return EXIT.crashed;

@@ -36,12 +36,16 @@ export class FileProblem extends Error {
     readonly path: string,
     /** `No such file or directory`. */
     readonly reason: string,
+    /** There is no such file. */
+    readonly missing = reason === 'no such file or directory',
   ) {
     super(`${path}: ${reason}`);
   }
 }
 
 export interface OpenFile extends HostFile {
+  /** The same for every name of one file. */
+  readonly identity: string;
   close(): void;
 }
 
@@ -56,10 +60,14 @@ export interface Host {
   createFile(path: string): OutputFile;
   /** Opens a disk image or the like in place. Throws {@link FileProblem}. */
   openFile(path: string, access: 'read' | 'read-write'): OpenFile;
-  /** True once Ctrl-C was pressed. */
+  /** True once Ctrl-C was pressed, or another signal came that ends a run. */
   readonly interrupted: boolean;
+  /** The signal, when it was not Ctrl-C's. */
+  readonly signal: 'SIGTERM' | 'SIGHUP' | undefined;
   /** True once the reader of stdout has gone away: nothing more is worth writing. */
   readonly outputClosed: boolean;
+  /** Why stdout or stderr could not be written: `stdout: no space left on device`. A reader that left is no problem. */
+  readonly outputProblem: string | undefined;
   /** Lets signals arrive and buffers drain. */
   breathe(): Promise<void>;
   /** Waits until input comes or ends, Ctrl-C is pressed, or so much of the host's time has passed. */

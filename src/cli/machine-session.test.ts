@@ -63,6 +63,11 @@ describe('what cannot be opened', () => {
       inflate: () => undefined,
     };
     expect(openMachine(spec, ports)).toMatchObject({ ok: false, about: 'image' });
+    const image = { path: 'kernel', bytes: multibootImage(0xf4) };
+    const symbols = { path: 'notes.txt', bytes: Uint8Array.of(0x68, 0x69), bias: 0n };
+    expect(openMachine({ ...spec, image, symbols }, ports)).toMatchObject({
+      problem: expect.stringContaining('symbols from notes.txt: '),
+    });
     expect(openMachine({ ...spec, ramBytes: 2 ** 33 }, ports)).toMatchObject({ ok: false, about: 'machine' });
   });
 });

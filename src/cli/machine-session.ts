@@ -36,6 +36,9 @@ export function openMachine(spec: SessionSpec, ports: SessionPorts): OpenedSessi
     return { ok: false, about: 'image', problem: loaded.problem, hint: loaded.hint };
   }
   const symbols = readSymbols(spec, ports);
+  if (symbols !== undefined && 'problem' in symbols) {
+    return { ok: false, about: 'machine', problem: symbols.problem, hint: 'give the kernel before it was stripped' };
+  }
   const decoder = new TextDecoder();
   const view = new MachineView(machine, {
     symbols,
@@ -65,13 +68,14 @@ function loadKernel(machine: Machine, { image, append, initrd }: SessionSpec): R
   });
 }
 
-/** From the file given for it, else from the image; `undefined` when neither is an ELF file. */
-function readSymbols(spec: SessionSpec, ports: SessionPorts): SymbolTable | undefined {
+/** From the file given for it, else from the image; `undefined` when that is no ELF file. */
+function readSymbols(spec: SessionSpec, ports: SessionPorts): SymbolTable | { readonly problem: string } | undefined {
   const source = spec.symbols ?? (spec.image === undefined ? undefined : { ...spec.image, bias: 0n });
   if (source === undefined) return undefined;
   const module = source.path.replace(/^.*[\\/]/, '');
   const read = SymbolTable.read(source.bytes, { module, bias: source.bias, inflate: ports.inflate });
-  return read.ok ? read.value : undefined;
+  if (read.ok) return read.value;
+  return spec.symbols === undefined ? undefined : { problem: `symbols from ${source.path}: ${read.problem.message}` };
 }
 
 class MachineSession implements Session {

@@ -32,6 +32,12 @@ describe('the program', () => {
     expect(out).toBe('0\n');
   });
 
+  it('names a full disk instead of asking for a bug report', () => {
+    const { status, err } = shell('dmascope help > /dev/full');
+    expect(err).toBe('dmascope: error: cannot write stdout: no space left on device\n');
+    expect(status).toBe(2);
+  });
+
   it('knows its own version', () => {
     const { out } = shell('dmascope --version');
     expect(out).toMatch(/^dmascope \d+\.\d+\.\d+\nnode \d+\.\d+\.\d+ \(\w+ \w+\)\nreport dmascope\.report\/1\n$/);

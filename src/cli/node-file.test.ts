@@ -34,8 +34,21 @@ describe('a file opened in place', () => {
     file.close();
   });
 
+  it('that is a device has nothing to bring to a disk', () => {
+    const file = host.openFile('/dev/null', 'read-write');
+    expect(file.flush()).toBeUndefined();
+    file.close();
+  });
+
+  it('that is full says so, and so does one that is written from start to end', () => {
+    const full = host.createFile('/dev/full');
+    expect(() => full.write('text')).toThrow(new FileProblem('/dev/full', 'no space left on device'));
+    full.close();
+  });
+
   it('is no folder and exists', () => {
-    expect(() => host.openFile(folder, 'read')).toThrow(FileProblem);
+    expect(() => host.openFile(folder, 'read')).toThrow(new FileProblem(folder, 'it is a directory'));
+    expect(() => host.readFile(folder)).toThrow('it is a directory');
     expect(() => host.openFile(join(folder, 'absent'), 'read')).toThrow('no such file or directory');
   });
 });

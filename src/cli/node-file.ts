@@ -8,9 +8,11 @@ const DEVICE_SIZE_MAX = 2 ** 52;
 
 export class NodeFile implements OpenFile {
   readonly name: string;
+  readonly identity: string;
   readonly size: number;
   readonly writable: boolean;
   readonly #descriptor: number;
+  readonly #buffered: boolean;
 
   /** Throws what the operating system says when the file cannot be opened so. */
   constructor(path: string, access: 'read' | 'read-write') {
@@ -21,6 +23,8 @@ export class NodeFile implements OpenFile {
       const status = fstatSync(this.#descriptor);
       // Reading tells: a directory opens for reading, and fails only then.
       if (status.isDirectory()) readSync(this.#descriptor, new Uint8Array(1), 0, 1, 0);
+      this.identity = `${status.dev}:${status.ino}`;
+      this.#buffered = status.isFile() || status.isBlockDevice();
       this.size = status.isBlockDevice() ? this.#deviceSize() : status.size;
     } catch (error) {
       closeSync(this.#descriptor);
@@ -49,6 +53,8 @@ export class NodeFile implements OpenFile {
   }
 
   flush(): string | undefined {
+    // A character device has nothing to bring to a disk, and refuses.
+    if (!this.#buffered) return undefined;
     return reasonOf(() => {
       fsyncSync(this.#descriptor);
       return undefined;
@@ -78,6 +84,12 @@ function reasonOf(access: () => string | undefined): string | undefined {
   } catch (error) {
     const { code, errno } = error as NodeJS.ErrnoException;
     if (code === undefined || errno === undefined) throw error;
-    return getSystemErrorMap().get(errno)?.[1] ?? code;
+    return systemWords(code, errno);
   }
+}
+
+/** The operating system's words for an error, where they are good ones. */
+export function systemWords(code: string, errno: number): string {
+  if (code === 'EISDIR') return 'it is a directory';
+  return getSystemErrorMap().get(errno)?.[1] ?? code;
 }

@@ -2,41 +2,39 @@
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { arch, constants, platform } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { getSystemErrorMap } from 'node:util';
 import { FileProblem, type Host, type OpenFile, type OutputFile, type OutputStream } from './host.ts';
-import { NodeFile } from './node-file.ts';
+import { NodeFile, systemWords } from './node-file.ts';
 import { NodeInput } from './node-input.ts';
 
 /** Bytes waiting in a stream before the run is slowed to let them out. */
 const BACKLOG_MAX = 1 << 20;
 
 export class NodeHost implements Host {
-  readonly out: OutputStream = streamOf(process.stdout);
-  readonly err: OutputStream = streamOf(process.stderr);
+  readonly out: OutputStream = this.#stream('stdout');
+  readonly err: OutputStream = this.#stream('stderr');
   readonly environment = process.env;
   readonly packageRoot = fileURLToPath(new URL('../..', import.meta.url)).replace(/[\\/]$/, '');
   readonly versions: Host['versions'];
   readonly input = new NodeInput();
   interrupted = false;
+  signal: Host['signal'];
   outputClosed = false;
+  outputProblem: string | undefined;
   readonly #start = process.hrtime.bigint();
 
   constructor() {
     const manifest = JSON.parse(readFileSync(`${this.packageRoot}/package.json`, 'utf8')) as { version: string };
     this.versions = { dmascope: manifest.version, node: process.versions.node, platform: `${platform()} ${arch()}` };
-    // The first Ctrl-C ends the run in order; a second one must always work.
-    process.on('SIGINT', () => {
-      if (this.interrupted) process.exit(128 + constants.signals.SIGINT);
-      this.interrupted = true;
-      this.input.wake();
-    });
-    for (const stream of [process.stdout, process.stderr]) {
-      stream.on('error', (error: NodeJS.ErrnoException) => {
-        // `dmascope ... | head`: the reader has what it wanted. Not an error, nothing to say.
-        if (error.code === 'EPIPE') this.outputClosed = true;
-        else throw error;
+    // The first signal ends the run in order, with its report; a second one must always work.
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.on(signal, () => {
+        if (this.interrupted) process.exit(128 + constants.signals[signal]);
+        this.interrupted = true;
+        if (signal !== 'SIGINT') this.signal = signal;
+        this.input.wake();
       });
     }
+    for (const name of ['stdout', 'stderr'] as const) process[name].on('error', (error) => this.#lost(name, error));
   }
 
   readFile(path: string): Uint8Array {
@@ -57,7 +55,11 @@ export class NodeHost implements Host {
     return {
       write: (data) => {
         const bytes = typeof data === 'string' ? Buffer.from(data) : data;
-        for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
+        try {
+          for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
+        } catch (error) {
+          throw fileProblem(path, error);
+        }
       },
       close: () => closeSync(descriptor),
     };
@@ -96,24 +98,39 @@ export class NodeHost implements Host {
   milliseconds(): number {
     return Number((process.hrtime.bigint() - this.#start) / 1_000_000n);
   }
-}
 
-function streamOf(stream: NodeJS.WriteStream): OutputStream {
-  return {
-    write: (data) => void stream.write(data),
-    get isTerminal() {
-      return stream.isTTY === true;
-    },
-    get columns() {
-      return stream.isTTY === true ? stream.columns : undefined;
-    },
-  };
+  #stream(name: 'stdout' | 'stderr'): OutputStream {
+    const stream = process[name];
+    return {
+      write: (data) => {
+        try {
+          stream.write(data);
+        } catch (error) {
+          // A stream that is a file throws at once.
+          this.#lost(name, error);
+        }
+      },
+      get isTerminal() {
+        return stream.isTTY === true;
+      },
+      get columns() {
+        return stream.isTTY === true ? stream.columns : undefined;
+      },
+    };
+  }
+
+  #lost(name: 'stdout' | 'stderr', error: unknown): void {
+    const { code, errno } = error as NodeJS.ErrnoException;
+    if (code === undefined || errno === undefined) throw error;
+    this.outputClosed = true;
+    // `dmascope ... | head`: the reader has what it wanted. Not an error, nothing to say.
+    if (code !== 'EPIPE') this.outputProblem ??= `${name}: ${systemWords(code, errno)}`;
+  }
 }
 
 /** The operating system's word for what went wrong; anything else is a bug of ours. */
 export function fileProblem(path: string, error: unknown): unknown {
   const { code, errno } = error as NodeJS.ErrnoException;
   if (code === undefined || errno === undefined) return error;
-  const words = getSystemErrorMap().get(errno)?.[1] ?? code;
-  return new FileProblem(path, words);
+  return new FileProblem(path, systemWords(code, errno));
 }

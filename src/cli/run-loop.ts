@@ -50,18 +50,24 @@ export async function runToEnd(
     if (isEnd(outcome, session, last, lastTime)) return outcome;
     progress.update(session);
     await host.breathe();
-    if (host.interrupted || host.outputClosed) return { kind: 'interrupted' };
+    if (host.interrupted || host.outputClosed) return interruption(host);
     const typed = console.deliver();
     if (typed || outcome.kind === 'instruction-limit') {
       // There is work to do.
     } else if (outcome.kind === 'time-limit') await realPace!.wait();
     else if (console.inputOpen) await host.pause(WAIT_MILLISECONDS);
     await whileStopped(console, host);
-    if (host.interrupted) return { kind: 'interrupted' };
+    if (host.interrupted) return interruption(host);
     if (console.ending !== undefined) {
       return console.ending === 'quit' ? { kind: 'interrupted', by: 'quit' } : { kind: 'interrupted' };
     }
   }
+}
+
+function interruption({ interrupted, signal }: Host): Outcome {
+  // Nobody reads stdout any more: what a program that does not look ends by.
+  if (!interrupted) return { kind: 'interrupted', by: 'SIGPIPE' };
+  return signal === undefined ? { kind: 'interrupted' } : { kind: 'interrupted', by: signal };
 }
 
 /** The monitor's `stop`: until `cont`, or until somebody ends the run. */
@@ -79,6 +85,14 @@ function isEnd(outcome: Outcome, session: Session, last: number, lastTime: numbe
   if (outcome.kind === 'time-limit') return session.time >= lastTime;
   return outcome.kind !== 'waiting-for-input';
 }
+
+const INTERRUPTIONS = {
+  quit: 'ended at the console',
+  SIGINT: 'stopped by Ctrl-C',
+  SIGTERM: 'stopped by SIGTERM',
+  SIGHUP: 'stopped by SIGHUP: the terminal went away',
+  SIGPIPE: 'nothing reads stdout any more',
+} as const;
 
 /** The outcome in words, without an exit status. */
 export function describeOutcome(outcome: Outcome, session: Session): Omit<Ending, 'exitCode'> {
@@ -114,9 +128,7 @@ export function describeOutcome(outcome: Outcome, session: Session): Omit<Ending
     case 'stopped':
       return { kind: 'exited', text: 'the console printed the text of --expect' };
     case 'interrupted':
-      return outcome.by === 'quit'
-        ? { kind: 'stopped', text: 'ended at the console' }
-        : { kind: 'stopped', text: 'stopped by Ctrl-C' };
+      return { kind: 'stopped', text: INTERRUPTIONS[outcome.by ?? 'SIGINT'] };
   }
 }
 

@@ -22,8 +22,8 @@ export type Outcome =
   | { readonly kind: 'waiting-for-input'; readonly pc: Gva }
   /** What the caller waited for has happened ({@link Machine.stop}). */
   | { readonly kind: 'stopped' }
-  /** The host asked for it: Ctrl-C, or (`by`) a person at the console who had enough. */
-  | { readonly kind: 'interrupted'; readonly by?: 'quit' };
+  /** The host asked for it: Ctrl-C, or (`by`) a person at the console who had enough, or a signal. */
+  | { readonly kind: 'interrupted'; readonly by?: 'quit' | 'SIGTERM' | 'SIGHUP' | 'SIGPIPE' };
 
 export interface RunLimits {
   /** Instructions in total since power-on. */

@@ -64,7 +64,9 @@ class MemoryHost implements Host {
   };
   readonly environment = {};
   readonly interrupted = false;
+  readonly signal = undefined;
   readonly outputClosed = false;
+  readonly outputProblem = undefined;
   readonly packageRoot = repository;
   readonly versions = { dmascope: 'test', node: process.versions.node, platform: process.platform };
 

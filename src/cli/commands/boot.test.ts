@@ -77,8 +77,12 @@ describe('dmascope boot refuses with what to do', () => {
     ],
     [['disc.iso', '--initrd', 'initrd.img'], '--initrd: disc.iso is a CD-ROM image', '--cdrom disc.iso'],
     [['vmlinuz', '--bios', 'x'], '--bios: vmlinuz is a kernel', 'leave --bios out'],
-    [['disk.img', '--disk', 'disk.img'], 'disk.img is written by disk.img already', '--snapshot'],
-    [['vmlinuz', '--disk', 'gone.img'], 'cannot open gone.img: no such file', 'truncate -s 64M'],
+    [['disk.img', '--disk', 'disk.img'], '--disk disk.img: disk.img is written by another drive already', '--snapshot'],
+    [
+      ['vmlinuz', '--disk', 'gone.img'],
+      'error: --disk gone.img: cannot open gone.img: no such file',
+      'truncate -s 64M',
+    ],
   ])('%j', async (args, message, hint) => {
     const { exitCode, err, services } = await boot(args);
     expect([exitCode, services.specs]).toEqual([2, []]);
@@ -97,6 +101,6 @@ describe('dmascope boot refuses with what to do', () => {
     const { exitCode, err } = await boot(['notes.txt'], { refuse: true });
     expect(exitCode).toBe(2);
     expect(err).toContain('notes.txt: the file is not a kernel');
-    expect(err).toContain('give a kernel; or a disk image with a boot sector, or a CD-ROM image');
+    expect(err).toContain('give a kernel; or give a disk image with a boot sector, or a CD-ROM image');
   });
 });

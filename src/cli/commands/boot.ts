@@ -67,7 +67,7 @@ export async function bootImage(host: Host, services: Services, flags: BootFlags
     );
   } catch (error) {
     if (kind !== 'unknown' || !(error instanceof UsageError) || !error.message.startsWith(`${image}: `)) throw error;
-    throw new UsageError(error.message, `${error.hint}; or a disk image with a boot sector, or a CD-ROM image`);
+    throw new UsageError(error.message, `${error.hint}; or give a disk image with a boot sector, or a CD-ROM image`);
   } finally {
     const talk = new Talk(host, flags.color);
     for (const problem of files.close()) talk.error(`what the guest wrote may be lost: ${problem}`);
@@ -102,11 +102,13 @@ function checkKernelFlags(flags: BootFlags, image: string, kind: ImageKind): voi
 }
 
 function settingOf(host: Host, files: OpenDrives, flags: BootFlags, image: string, kind: ImageKind): RunSetting {
-  const disks = [...(kind === 'disk' ? [image] : []), ...(flags.disk ?? [])];
-  const discs = [...(kind === 'cdrom' ? [image] : []), ...(flags.cdrom === undefined ? [] : [flags.cdrom])];
   const wanted: DriveRequest[] = [];
-  for (const path of disks) wanted.push(driveAt('', path, undefined, 'disk', wanted));
-  for (const path of discs) wanted.push(driveAt('', path, undefined, 'cdrom', wanted));
+  const want = (option: string, path: string, media: 'disk' | 'cdrom') =>
+    wanted.push(driveAt(option, path, undefined, media, wanted));
+  if (kind === 'disk') want('', image, 'disk');
+  for (const path of flags.disk ?? []) want('--disk', path, 'disk');
+  if (kind === 'cdrom') want('', image, 'cdrom');
+  if (flags.cdrom !== undefined) want('--cdrom', flags.cdrom, 'cdrom');
   const drives = wanted.map((drive): DriveOption => {
     const medium = files.open(drive, flags.snapshot)!;
     return { id: drive.id, image: medium, interface: 'ide', media: drive.media, index: drive.index! };

@@ -67,10 +67,10 @@ async function playStory(
   const talk = new Talk(host, flags.color);
   talk.say('1. A kernel that ran well on a board goes silent in a PC: its USB controller never answers.\n');
   const first = await play(host, services, flags, wrong);
-  if (first === EXIT.interrupted) return first;
+  if (first >= EXIT.hungUp) return first;
   talk.say('\n2. The same driver with every address converted to a physical one.\n');
   const second = await play(host, services, flags, mended);
-  if (second === EXIT.interrupted) return second;
+  if (second >= EXIT.hungUp) return second;
   if (first === EXIT.findings && second === EXIT.clean) {
     talk.say('\nNow your own: dmascope run kernel.elf, or dmascope qemu-system-x86_64 with the flags you have.');
     return EXIT.clean;

@@ -6,7 +6,7 @@ import type { Outcome } from '../../machine/outcome.ts';
 import type { Interaction } from '../console/interaction.ts';
 import { createDisassembler } from '../disassembler.ts';
 import { type AttachContext, type Execution, execute, type GuestOutput, readInput } from '../execution.ts';
-import { EXIT } from '../exit-codes.ts';
+import { EXIT, interruptedCode } from '../exit-codes.ts';
 import type { Host } from '../host.ts';
 import type { Services } from '../session.ts';
 import { readSymbolsOption } from '../symbols-option.ts';
@@ -132,7 +132,7 @@ function statusOf(outcome: Outcome): number {
     case 'stopped':
       return 0;
     case 'interrupted':
-      return outcome.by === 'quit' ? 0 : EXIT.interrupted;
+      return outcome.by === 'quit' ? 0 : interruptedCode(outcome.by);
     case 'unimplemented':
       return EXIT.internal;
     case 'triple-fault':

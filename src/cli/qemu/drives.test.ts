@@ -1,7 +1,7 @@
 /** Disks on the command line: what is asked for, what is refused, and what stands in the files afterwards. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { BlockDevice } from '../../devices/block/block-device.ts';
 import { runApplication } from '../application.ts';
@@ -164,7 +164,9 @@ describe('drives that are refused, with exit 2 and what to do', () => {
   it.each<[string[], string, string]>([
     [['-hda', none], `-hda ${none}: cannot open ${none}: no such file or directory`, 'truncate -s 64M'],
     [['-hda', gz], 'it is compressed with gzip: unpack it first', 'format=raw'],
-    [['-hda', file('empty', new Uint8Array(0))], 'is empty', 'truncate'],
+    [['-hda', file('empty', new Uint8Array(0))], 'is empty', 'truncate -s 64M'],
+    [['-cdrom', file('empty.iso', new Uint8Array(0))], 'is empty', ''],
+    [['-hda', folder], `-hda ${folder}: cannot open ${folder}: it is a directory`, ''],
     [['-drive', `file=${path},format=qcow2`], 'is not in qcow2 format', 'format=raw'],
     [['-drive', `file=${path},format=vmdk`], 'format=vmdk is not supported', 'raw or qcow2; qemu-img convert'],
     [['-drive', `file=${path},if=scsi`], 'the interface "scsi" is not supported', 'if=virtio'],
@@ -180,6 +182,7 @@ describe('drives that are refused, with exit 2 and what to do', () => {
     [['-drive', 'if=virtio'], 'which file?', 'file=PATH'],
     [['-hda', path, '-drive', `file=${path},index=0`], 'there is a drive with index=0 already', 'another index='],
     [['-hda', path, '-hdb', path], `${path} is written by -hda ${path} already`, 'snapshot=on'],
+    [['-hda', path, '-hdb', join(folder, '..', basename(folder), basename(path))], 'is written by', 'snapshot=on'],
     [
       ['-drive', `file=${path},id=a`, '-drive', `file=${path},id=a,snapshot=on`],
       'there is a drive "a" already',

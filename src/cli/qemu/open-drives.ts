@@ -10,7 +10,8 @@ export class OpenDrives {
   readonly #host: Host;
   readonly #keepWrites: string;
   readonly #files: OpenFile[] = [];
-  readonly #written = new Map<string, string>();
+  /** By the file's identity: two names may mean one file. */
+  readonly #written = new Map<string, DriveRequest>();
 
   /** `keepWrites`: what a person writes to keep writes in memory. */
   constructor(host: Host, keepWrites = 'snapshot=on') {
@@ -23,10 +24,10 @@ export class OpenDrives {
     const { path, option } = drive;
     if (path === undefined) return undefined;
     const snapshot = drive.readOnly ? false : (drive.snapshot ?? snapshotAll);
-    const file = this.#file(option, path, drive.readOnly || snapshot ? 'read' : 'read-write');
-    this.#files.push(file);
+    const file = this.#file(drive, path, drive.readOnly || snapshot ? 'read' : 'read-write');
+    if (file.size === 0) throw new UsageError(saying(drive, `${path} is empty`), emptyDiskHint(drive));
     const image = openImage(file, { id: drive.id, format: drive.format, snapshot });
-    if ('problem' in image) throw new UsageError(`${option}: ${image.problem}`, image.hint);
+    if ('problem' in image) throw new UsageError(saying(drive, image.problem), image.hint);
     if (image.readOnly && !drive.readOnly) {
       throw new UsageError(
         `${option}: qcow2 images cannot be written here`,
@@ -53,26 +54,36 @@ export class OpenDrives {
     return problems;
   }
 
-  #file(option: string, path: string, access: 'read' | 'read-write'): OpenFile {
-    const other = this.#written.get(path);
-    if (access === 'read-write' && other !== undefined) {
-      throw new UsageError(
-        `${option}: ${path} is written by ${other} already`,
-        `two drives would damage it: ${this.#keepWrites}`,
-      );
-    }
+  #file(drive: DriveRequest, path: string, access: 'read' | 'read-write'): OpenFile {
     try {
       const file = this.#host.openFile(path, access);
-      if (access === 'read-write') this.#written.set(path, option);
+      this.#files.push(file);
+      if (access === 'read-write') this.#claim(drive, path, file.identity);
       return file;
     } catch (error) {
       if (!(error instanceof FileProblem)) throw error;
-      throw new UsageError(`${option}: cannot open ${path}: ${error.reason}`, this.#hint(path, access));
+      throw new UsageError(
+        saying(drive, `cannot open ${path}: ${error.reason}`),
+        this.#hint(drive, path, access, error.missing),
+      );
     }
   }
 
+  #claim(drive: DriveRequest, path: string, identity: string): void {
+    const other = this.#written.get(identity);
+    if (other === undefined) {
+      this.#written.set(identity, drive);
+      return;
+    }
+    const holder = other.option === other.path ? 'another drive' : other.option;
+    throw new UsageError(
+      saying(drive, `${path} is written by ${holder} already`),
+      `two drives would damage it: ${this.#keepWrites}`,
+    );
+  }
+
   /** What would work with this file, if anything does. */
-  #hint(path: string, access: 'read' | 'read-write'): string | undefined {
+  #hint(drive: DriveRequest, path: string, access: 'read' | 'read-write', missing: boolean): string | undefined {
     if (access === 'read-write') {
       try {
         this.#host.openFile(path, 'read').close();
@@ -81,6 +92,15 @@ export class OpenDrives {
         if (!(error instanceof FileProblem)) throw error;
       }
     }
-    return `to make an empty disk: truncate -s 64M ${path}`;
+    return missing ? emptyDiskHint(drive) : undefined;
   }
+}
+
+/** The option that the file stands in, unless that is the file itself. */
+function saying({ option, path }: DriveRequest, text: string): string {
+  return option === path ? text : `${option}: ${text}`;
+}
+
+function emptyDiskHint({ media, interface: bus, path }: DriveRequest): string | undefined {
+  return media === 'disk' && bus !== 'pflash' ? `to make an empty disk: truncate -s 64M ${path}` : undefined;
 }

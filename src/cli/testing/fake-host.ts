@@ -65,7 +65,11 @@ export class FakeHost implements Host {
   readonly unwritable = new Set<string>();
   readonly openFiles = new Set<string>();
   interrupted = false;
+  signal: Host['signal'];
   outputClosed = false;
+  outputProblem: string | undefined;
+  /** Files that are full from the start. */
+  readonly full = new Set<string>();
   readonly packageRoot = '/pkg';
   readonly versions = { dmascope: '0.1.0', node: '20.20.2', platform: 'linux x64' };
   clock = 0;
@@ -84,6 +88,7 @@ export class FakeHost implements Host {
     this.openFiles.add(path);
     return {
       write: (data) => {
+        if (this.full.has(path)) throw new FileProblem(path, 'no space left on device');
         const text = typeof data === 'string' ? data : new TextDecoder().decode(data);
         this.files.set(path, this.files.get(path)! + text);
       },
@@ -97,6 +102,7 @@ export class FakeHost implements Host {
     this.openFiles.add(path);
     return {
       name: path,
+      identity: path,
       size: bytes.length,
       writable: access === 'read-write',
       read: (offset, into) => {

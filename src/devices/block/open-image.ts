@@ -57,7 +57,7 @@ export function openImage(file: HostFile, options: ImageOptions): BlockDevice | 
     if (foreign !== undefined) {
       return {
         problem: `${file.name} is no disk image: it is ${foreign.what}`,
-        hint: 'format=raw takes the file as it is',
+        hint: `if it is one all the same: qemu-system-x86_64 -drive file=${file.name},format=raw`,
       };
     }
   }

@@ -52,7 +52,7 @@ export function checkFlash(options: Q35Options): BoardError | undefined {
     total += size;
     if (size === 0 || size % BLOCK_BYTES !== 0) {
       return {
-        problem: `flash unit ${unit} of ${size} bytes: it must be a multiple of ${BLOCK_BYTES} bytes`,
+        problem: `flash unit ${unit}${isMedium(image) ? ` (${image.name})` : ''} of ${size} bytes: it must be a multiple of ${BLOCK_BYTES} bytes`,
         hint: 'for example /usr/share/OVMF/OVMF_CODE.fd',
       };
     }
