@@ -26,6 +26,8 @@ export interface ConsolePort {
   readonly polls: number;
 }
 
+const NO_CONSOLE: ConsolePort = { listens: false, polls: 0 };
+
 export interface RunLoopPorts {
   readonly processor: ProcessorLike;
   readonly clock: VirtualClock;
@@ -36,7 +38,6 @@ export interface RunLoopPorts {
   readonly resetMachine: () => void;
   /** A triple fault resets the machine, as on a PC. Otherwise it ends the run. */
   readonly tripleFaultResets: boolean;
-  readonly console: () => ConsolePort;
 }
 
 export class RunLoop {
@@ -56,6 +57,7 @@ export class RunLoop {
   readonly #pauses = new PauseLoop();
   /** The loop that was proven to spin looks for bytes from the serial port. */
   #spinPolls = false;
+  #typing: ConsolePort = NO_CONSOLE;
 
   constructor(ports: RunLoopPorts) {
     this.#ports = ports;
@@ -64,6 +66,11 @@ export class RunLoop {
     this.#rounds = rounds;
     clock.setSource(() => rounds.visibleTime);
     clock.onEarlierDeadline = (deadline) => this.#limitSlice(rounds.shorten(deadline));
+  }
+
+  /** Tells where a person may type: a guest that spins or sleeps there may only wait for input. */
+  watchConsole(port: ConsolePort): void {
+    this.#typing = port;
   }
 
   /** A device ends the run: the processor stops before its next instruction. */
@@ -243,11 +250,11 @@ export class RunLoop {
   #lookForSpin(): number {
     const { stuck } = this.#ports;
     if (this.#rounds.progress >= stuck.nextLook) {
-      const { polls } = this.#ports.console();
+      const { polls } = this.#typing;
       this.#executing = true;
       this.#spinning = stuck.look(this.#rounds);
       this.#executing = false;
-      this.#spinPolls = this.#ports.console().polls !== polls;
+      this.#spinPolls = this.#typing.polls !== polls;
     }
     return Math.max(1, stuck.nextLook - this.#rounds.progress);
   }
@@ -255,11 +262,7 @@ export class RunLoop {
   #idle(kind: 'spin' | 'halted', limits: RunLimits, interruptible = true): Outcome {
     const { processor, idle } = this.#ports;
     const { pc } = processor;
-    if (
-      limits.inputOpen === true &&
-      interruptible &&
-      (this.#ports.console().listens || (kind === 'spin' && this.#spinPolls))
-    ) {
+    if (limits.inputOpen === true && interruptible && (this.#typing.listens || (kind === 'spin' && this.#spinPolls))) {
       this.#spinning = false;
       this.#idleDeadlines = 0;
       return { kind: 'waiting-for-input', pc };

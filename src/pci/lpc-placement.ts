@@ -51,6 +51,8 @@ export interface LpcResources {
   readonly acpiRegisters: MemoryRegion;
   /** GEN_PMCON_1.SMI_LOCK was set. */
   readonly lockSmi: () => void;
+  /** ACPI_CNTL selects the global system interrupt that the SCI is. */
+  readonly routeSci: (irq: number) => void;
 }
 
 export class LpcPlacement {
@@ -90,8 +92,7 @@ export class LpcPlacement {
     return base === 0 || !on ? undefined : base;
   }
 
-  /** The global system interrupt that the SCI is. */
-  get sciIrq(): number {
+  get #sciIrq(): number {
     return SCI_IRQS[ACPI_CNTL.get(this.#config.read(ACPI_CNTL_OFFSET, 4), 'sci') & 7]!;
   }
 
@@ -107,6 +108,7 @@ export class LpcPlacement {
     const view = new DataView(this.chipset.buffer);
     for (const offset of INTERRUPT_ROUTES) view.setUint16(offset, INTERRUPT_ROUTE_RESET, true);
     view.setUint32(GCS, GCS_RESET, true);
+    this.#resources?.routeSci(this.#sciIrq);
     this.apply();
   }
 
@@ -117,6 +119,7 @@ export class LpcPlacement {
       this.#config.declare(GEN_PMCON_1, 1, this.#config.read(GEN_PMCON_1, 1), 0xff & ~SMI_LOCK);
       this.#resources?.lockSmi();
     }
+    if (ConfigSpace.touches(offset, size, ACPI_CNTL_OFFSET, 1)) this.#resources?.routeSci(this.#sciIrq);
     if (ConfigSpace.touches(offset, size, PMBASE_OFFSET, 8) || ConfigSpace.touches(offset, size, RCBA_OFFSET, 4)) {
       this.apply();
     }

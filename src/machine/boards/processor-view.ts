@@ -80,6 +80,11 @@ export class ProcessorView implements StateSource {
     this.#apply();
   }
 
+  /** Outside of system management mode, as the processors are. */
+  reset(): void {
+    this.setManagementMode(false);
+  }
+
   save(): { readonly [field: string]: StateValue } {
     return { managed: this.#managed };
   }

@@ -18,8 +18,7 @@ export interface DisplaySetting extends PciSetting {
 export function addDisplay(setting: DisplaySetting): VgaAdapter | undefined {
   const { display } = setting.options;
   if (!hasDisplay(display)) return undefined;
-  const { memory, clock, io, allocate, window, options, bus } = setting;
-  const asQemu = options.personality === 'qemu';
+  const { memory, clock, io, allocate, window, bus, asQemu } = setting;
   const adapter = new VgaAdapter({ system: memory, clock, io, memory: window, allocate, rom: display.rom, asQemu });
   adapter.pci.plug(bus, SLOT);
   return adapter;

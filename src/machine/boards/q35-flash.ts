@@ -26,6 +26,7 @@ const TOTAL_MAX = 8 * MIB;
 export interface FlashSetting extends FirmwareSetting {
   readonly trace: TraceBus;
   readonly options: Q35Options;
+  readonly asQemu: boolean;
 }
 
 export interface FlashParts {
@@ -62,7 +63,7 @@ export function checkFlash(options: Q35Options): BoardError | undefined {
 }
 
 export function addFlash(setting: FlashSetting): FlashParts | BoardError {
-  const { memory, pci, allocate, trace, options } = setting;
+  const { memory, pci, allocate, trace, options, asQemu } = setting;
   if (options.flash === undefined) return { stateSources: [], reset: () => {} };
   const units: CfiFlash[] = [];
   const stateSources: StateSource[] = [];
@@ -81,7 +82,7 @@ export function addFlash(setting: FlashSetting): FlashParts | BoardError {
       address,
       medium,
       readOnly: medium?.readOnly === true,
-      asQemu: options.personality === 'qemu',
+      asQemu,
     });
     pci.addSubregion(address, flash.region);
     units.push(flash);

@@ -1,24 +1,14 @@
 /** fw_cfg of the q35 board: what QEMU 7.2 tells firmware about the machine, in the same keys and files. */
 import type { StateSource } from '../../base/state.ts';
+import { apicIds } from '../../cpu/topology.ts';
 import { FW_CFG_DMA_PORT, FW_CFG_DMA_PORTS, FW_CFG_PORT, FW_CFG_PORTS, FwCfg } from '../../devices/fw-cfg.ts';
 import { FW_CFG_FILES_MAX, FW_CFG_KEYS, FW_CFG_NAME_MAX } from '../../devices/fw-cfg-items.ts';
 import { SMI_BROADCAST, SmiFeatures } from '../../devices/smi-features.ts';
-import type { DmaPort } from '../../memory/dma-port.ts';
-import { type MemoryRegion, type MemorySystem, MmioRegion } from '../../memory/index.ts';
+import { DmaView, MmioRegion } from '../../memory/index.ts';
 import { HPET_BLOCK_ID } from '../acpi/fixed-tables.ts';
+import type { Backplane } from './q35-backplane.ts';
 import { FOUR_GIB, HPET_BASE, HYPERTRANSPORT_BASE, HYPERTRANSPORT_SIZE, type RamLayout } from './q35-memory-map.ts';
 import type { BoardError, Q35Options } from './q35-options.ts';
-
-export interface FwCfgSetting {
-  readonly memory: MemorySystem;
-  readonly io: MemoryRegion;
-  readonly dma: DmaPort;
-  readonly options: Q35Options;
-  readonly ram: RamLayout;
-  readonly apicIds: readonly number[];
-  /** The processor's maker is AMD: its HyperTransport range is no memory. */
-  readonly amd: boolean;
-}
 
 export interface FwCfgParts {
   readonly fwCfg: FwCfg;
@@ -30,11 +20,12 @@ export interface FwCfgParts {
 const USABLE = 1;
 const RESERVED = 2;
 
-export function addFwCfg(setting: FwCfgSetting): FwCfgParts | BoardError {
-  const { memory, io, options } = setting;
-  const fwCfg = new FwCfg(setting.dma);
+/** `amd`: the processors' maker is AMD, whose HyperTransport range is no memory. */
+export function addFwCfg(board: Backplane, amd: boolean): FwCfgParts | BoardError {
+  const { memory, io, options } = board;
+  const fwCfg = new FwCfg(new DmaView(board.addressSpace, 'fw_cfg'));
   const smiFeatures = new SmiFeatures(fwCfg, SMI_BROADCAST);
-  describeMachine(fwCfg, setting);
+  describeMachine(fwCfg, board, amd);
   describeBoot(fwCfg, options);
   const error = addUserFiles(fwCfg, options);
   if (error !== undefined) return error;
@@ -46,20 +37,20 @@ export function addFwCfg(setting: FwCfgSetting): FwCfgParts | BoardError {
   return { fwCfg, smiFeatures, stateSources: [fwCfg, smiFeatures] };
 }
 
-function describeMachine(fwCfg: FwCfg, setting: FwCfgSetting): void {
-  const { options, ram, apicIds } = setting;
+function describeMachine(fwCfg: FwCfg, { options, ram, topology }: Backplane, amd: boolean): void {
+  const ids = apicIds(topology);
   const { items } = fwCfg;
   items.set(FW_CFG_KEYS.uuid, options.uuid ?? new Uint8Array(16));
   items.set(FW_CFG_KEYS.ramSize, numbers(8, options.ramBytes));
   items.set(FW_CFG_KEYS.noGraphics, numbers(2, options.noGraphics ? 1 : 0));
-  items.set(FW_CFG_KEYS.processors, numbers(2, apicIds.length));
-  const apicIdLimit = Math.max(...apicIds) + 1;
+  items.set(FW_CFG_KEYS.processors, numbers(2, ids.length));
+  const apicIdLimit = Math.max(...ids) + 1;
   items.set(FW_CFG_KEYS.processorsMax, numbers(2, apicIdLimit));
   // Nodes, then the node of each APIC ID: none.
   items.set(FW_CFG_KEYS.numa, new Uint8Array(8 * (1 + apicIdLimit)));
   items.set(FW_CFG_KEYS.irq0Override, numbers(4, 1));
   items.set(FW_CFG_KEYS.hpet, hpetDescription());
-  fwCfg.addFile('etc/e820', e820(ram, setting.amd));
+  fwCfg.addFile('etc/e820', e820(ram, amd));
   // The log of a TPM that is not there.
   fwCfg.addFile('etc/tpm/log', new Uint8Array(0));
   // S3 and S4 exist, with the values of _S3, _S4 and _S5 in the DSDT.

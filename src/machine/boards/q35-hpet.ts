@@ -1,22 +1,12 @@
 /** The high precision event timers, and the wires that pass through them. */
-import type { VirtualClock } from '../../base/clock.ts';
 import type { StateSource } from '../../base/state.ts';
 import { Hpet } from '../../devices/hpet.ts';
 import { HPET_BYTES } from '../../devices/hpet-registers.ts';
 import type { InterruptController } from '../../interrupts/interrupt-controller.ts';
-import { type MemoryRegion, type MemorySystem, MmioRegion } from '../../memory/index.ts';
+import { MmioRegion } from '../../memory/index.ts';
 import { SharedWires } from '../../pci/intx.ts';
+import type { Backplane } from './q35-backplane.ts';
 import { HPET_BASE } from './q35-memory-map.ts';
-
-export interface HpetSetting {
-  readonly memory: MemorySystem;
-  readonly system: MemoryRegion;
-  readonly clock: VirtualClock;
-  readonly interrupts: InterruptController;
-  readonly asQemu: boolean;
-  /** `false`: no timers stand there, and the wires go straight on. */
-  readonly present: boolean;
-}
 
 /** Where the wires go that the timers may replace or share. */
 export interface TimerWires {
@@ -35,10 +25,10 @@ const TIMER_PIN = 2;
 const FIRST_PIRQ_PIN = 16;
 const PINS = 24;
 
-export function addHpet(setting: HpetSetting): TimerWires {
-  const { interrupts } = setting;
+/** With the board's option `hpet: false` no timers stand there, and the wires go straight on. */
+export function addHpet(board: Backplane, interrupts: InterruptController): TimerWires {
   const straight = (irq: number) => (asserted: boolean) => interrupts.setIrq(irq, asserted);
-  if (!setting.present) {
+  if (board.options.hpet === false) {
     return {
       pit: straight(IRQ_TIMER),
       rtc: straight(IRQ_CLOCK),
@@ -49,15 +39,15 @@ export function addHpet(setting: HpetSetting): TimerWires {
   }
   const pins = new SharedWires(PINS, (pin, asserted) => interrupts.ioApic.setLine(pin, asserted));
   const hpet = new Hpet({
-    clock: setting.clock,
-    asQemu: setting.asQemu,
+    clock: board.clock,
+    asQemu: board.asQemu,
     interrupt: (route, asserted) => {
       if (route === TIMER_PIN) interrupts.ioApic.setLine(TIMER_PIN, asserted);
       else if (route < FIRST_PIRQ_PIN) interrupts.setIrq(route, asserted);
       else if (route < PINS) pins.change(route, asserted);
     },
   });
-  setting.system.addSubregion(HPET_BASE, new MmioRegion(setting.memory, 'hpet', HPET_BYTES, hpet.ops));
+  board.system.addSubregion(HPET_BASE, new MmioRegion(board.memory, 'hpet', HPET_BYTES, hpet.ops));
   const wires: StateSource = {
     name: 'timer-wires',
     version: 1,

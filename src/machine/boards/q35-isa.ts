@@ -1,7 +1,5 @@
 /** The devices at fixed I/O ports. */
-import type { VirtualClock } from '../../base/clock.ts';
 import type { StateSource } from '../../base/state.ts';
-import type { TraceBus } from '../../base/trace.ts';
 import { DebugExit } from '../../devices/debug-exit.ts';
 import { DEBUGCON_PORT, Debugcon } from '../../devices/debugcon.ts';
 import type { ResetKind } from '../../devices/events.ts';
@@ -15,24 +13,18 @@ import { Rtc } from '../../devices/rtc.ts';
 import { SystemControlB } from '../../devices/system-control-b.ts';
 import { Uart16550 } from '../../devices/uart-16550.ts';
 import type { InterruptController } from '../../interrupts/interrupt-controller.ts';
-import { type MemoryRegion, type MemorySystem, type MmioOps, MmioRegion } from '../../memory/index.ts';
+import { type MmioOps, MmioRegion } from '../../memory/index.ts';
 import type { ResetCause } from '../events.ts';
 import type { RunLoop } from '../run-loop.ts';
 import type { A20Gate } from './a20-gate.ts';
+import type { Backplane } from './q35-backplane.ts';
 import { BootLetters } from './q35-boot-order.ts';
 import type { TimerWires } from './q35-hpet.ts';
-import type { RamLayout } from './q35-memory-map.ts';
-import { hasFirmware, type Q35Options } from './q35-options.ts';
+import { hasFirmware } from './q35-options.ts';
 
 export interface IsaSetting {
-  readonly memory: MemorySystem;
-  readonly io: MemoryRegion;
-  readonly clock: VirtualClock;
-  readonly trace: TraceBus;
   readonly interrupts: InterruptController;
   readonly loop: RunLoop;
-  readonly options: Q35Options;
-  readonly ram: RamLayout;
   readonly a20: A20Gate;
   readonly timerWires: TimerWires;
   /** IGNNE# to the processor at work. */
@@ -61,8 +53,9 @@ const IRQ_SERIAL = 4;
 const IRQ_MOUSE = 12;
 const IRQ_NUMERIC_ERROR = 13;
 
-export function addIsaDevices(setting: IsaSetting): IsaDevices {
-  const { memory, io, clock, trace, interrupts, loop, options, ram } = setting;
+export function addIsaDevices(board: Backplane, setting: IsaSetting): IsaDevices {
+  const { memory, io, clock, trace, options, ram, asQemu } = board;
+  const { interrupts, loop, a20 } = setting;
   const irq = (gsi: number) => (asserted: boolean) => interrupts.setIrq(gsi, asserted);
   const ports = (first: number, count: number, name: string, ops: MmioOps, priority = 0): void =>
     io.addSubregion(first, new MmioRegion(memory, name, count, ops), priority);
@@ -72,7 +65,7 @@ export function addIsaDevices(setting: IsaSetting): IsaDevices {
     (cause: ResetCause) =>
     (kind: ResetKind): void => {
       if (noReboot) loop.end({ kind: 'exited', by: 'reset', status: 0 });
-      else if (kind === 'hard' || options.personality === 'qemu') loop.reset(cause);
+      else if (kind === 'hard' || asQemu) loop.reset(cause);
       else setting.initialiseProcessors();
     };
 
@@ -82,11 +75,10 @@ export function addIsaDevices(setting: IsaSetting): IsaDevices {
     trace,
     transmit: options.serialOutput,
     interrupt: irq(IRQ_SERIAL),
-    out2GatesInterrupt: options.personality !== 'qemu',
+    out2GatesInterrupt: !asQemu,
   });
   const pit = new Pit8254({ clock, interrupt: setting.timerWires.pit });
   const controlB = new SystemControlB(clock, pit);
-  const a20 = setting.a20;
   const port92 = new Port92({
     trace,
     reset: resetBy('port92'),
@@ -98,7 +90,7 @@ export function addIsaDevices(setting: IsaSetting): IsaDevices {
     a20Changed: (open) => a20.set('i8042', open),
     interrupt: irq(IRQ_KEYBOARD),
     mouseInterrupt: irq(IRQ_MOUSE),
-    asQemu: options.personality === 'qemu',
+    asQemu,
   });
   const resetControl = new ResetControl(trace, resetBy('reset-control'));
   const { rtcSeconds } = options;
@@ -109,7 +101,7 @@ export function addIsaDevices(setting: IsaSetting): IsaDevices {
   });
   rtc.setMemorySizes(ram.below4g, ram.above4g);
   // SeaBIOS waits for as many processors more than one.
-  rtc.cmos[CMOS_FURTHER_PROCESSORS] = (options.processors?.cpus ?? 1) - 1;
+  rtc.cmos[CMOS_FURTHER_PROCESSORS] = board.topology.cpus - 1;
   const bootLetters = new BootLetters(rtc.cmos, options.boot);
   rtc.cmos[CMOS_EQUIPMENT] = EQUIPMENT_FPU | EQUIPMENT_MOUSE;
   const post = new PostPort(trace);

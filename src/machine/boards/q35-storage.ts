@@ -117,8 +117,8 @@ class StorageBuilder {
   }
 
   #addAdapter(id: string, slot: number, functionNumber: number): void {
-    const { memory, clock, options, bus } = this.#setting;
-    const personality = options.personality === 'qemu' ? AHCI_QEMU : AHCI_SPEC;
+    const { memory, clock, asQemu, bus } = this.#setting;
+    const personality = asQemu ? AHCI_QEMU : AHCI_SPEC;
     const adapter = new AhciFunction({ system: memory, clock, personality, multifunction: functionNumber !== 0 });
     adapter.pci.plug(bus, slot, functionNumber);
     this.#adapters.push(adapter);

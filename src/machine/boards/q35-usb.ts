@@ -132,7 +132,7 @@ function attachDevice(
     const place: UsbPlace = {
       path: `0000:${controller.pci.label}-${socket + 1}`,
       superSpeed: socket < model.usb3Ports,
-      qemu: setting.options.personality === 'qemu',
+      qemu: setting.asQemu,
       clock: setting.clock,
     };
     const device = createUsbDevice(option, place);
