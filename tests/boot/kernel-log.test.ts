@@ -20,6 +20,10 @@ describe('a kernel log against QEMU’s', () => {
     expect(logComplaints(log('lost', 'lost'), log('lost'), [])).toEqual(['+ lost']);
   });
 
+  it('finds a line that the kernel printed behind the prompt', () => {
+    expect(logComplaints(log('same', 'late'), `${log('same')}guest# ${log('late')}`, [])).toEqual([]);
+  });
+
   it('does not mind which input device was first', () => {
     const input = (name: string, number: number): string => `input: ${name} as /devices/${name}/input/input${number}`;
     expect(logComplaints(log(input('a', 0), input('b', 1)), log(input('b', 0), input('a', 1)), [])).toEqual([]);

@@ -8,12 +8,12 @@ export interface KnownDifference {
 }
 
 /**
- * The log's lines without their time stamps, in order. What a shell printed between them is not among them. Input devices
- * lose their numbers: those are given in the order of probing, which goes side by side.
+ * The log's lines without their time stamps, in order. What a shell printed between them, or before one on its line, is
+ * not among them. Input devices lose their numbers: those are given in the order of probing, which goes side by side.
  */
 export function kernelLines(serial: string): string[] {
   return serial.split(/\r?\n/).flatMap((line) => {
-    const text = /^\[ *[\d.]{4,}\] (.*)$/.exec(line)?.[1];
+    const text = /\[ *\d+\.\d{6}\] (.*)$/.exec(line)?.[1];
     return text === undefined ? [] : [text.trimEnd().replace(/\/input\/input\d+$/, '/input/inputN')];
   });
 }

@@ -53,6 +53,8 @@ function moduleFiles(): Record<string, Uint8Array> {
 }
 
 const LOAD = `for m in ${MODULES.join(' ')}; do insmod /modules/$m.ko || echo "cannot load $m"; done; until [ -b /dev/sda ]; do sleep 0.1; done; echo modules=$(wc -l < /proc/modules)`;
+/** For QEMU, where nothing but the log is of interest: until both devices have said all that they say. */
+const SETTLE = `for t in 'Attached SCSI disk' 'hid-generic 0003'; do until dmesg | grep -q "$t"; do sleep 0.1; done; done`;
 const FIND_KEYBOARD =
   'for e in /sys/class/input/event*; do grep -q "USB Keyboard" $e/device/name && K=$(basename $e); done; echo keyboard=/dev/input/$K';
 /**
@@ -122,7 +124,7 @@ function scenario(form: LinuxForm, budgetSeconds: number): BootScenario {
         steps: steps(),
         check: async (guest) => [
           ...checkStick(contents),
-          ...(await compareLog(guest, plan, [LOAD], {
+          ...(await compareLog(guest, plan, [LOAD, SETTLE], {
             flags: [
               ...['-device', 'qemu-xhci,id=usb,addr=2', '-device', 'usb-kbd', '-device', 'usb-storage,drive=stick'],
               ...['-drive', 'if=none,id=stick,format=raw,file=@stick.img'],
