@@ -17,6 +17,8 @@ export interface PciBusOptions {
   readonly trace: TraceBus;
   /** Bus number, 0 for the root bus; behind a bridge what names its functions here. */
   readonly number?: number;
+  /** What leads to it; `undefined`: the root bus. */
+  readonly bridge?: PciFunction;
   /** Behind a bridge: the number that software has given the bus; 0: none yet. */
   readonly currentNumber?: () => number;
   /** Containers that the functions' BARs are mapped into: bus address n at offset n. */
@@ -42,6 +44,7 @@ export class PciBus {
   readonly trace: TraceBus;
   /** The number in the names of its functions, which stay the same whatever software does. */
   readonly nameNumber: number;
+  readonly bridge: PciFunction | undefined;
   readonly memory: MemoryRegion;
   readonly io: MemoryRegion;
   readonly dmaRoot: MemoryRegion;
@@ -57,6 +60,7 @@ export class PciBus {
     this.system = options.system;
     this.trace = options.trace;
     this.nameNumber = options.number ?? 0;
+    this.bridge = options.bridge;
     this.#currentNumber = options.currentNumber;
     this.memory = options.memory;
     this.io = options.io;

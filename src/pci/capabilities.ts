@@ -71,11 +71,25 @@ export const PMCSR = register32({
   },
 });
 
+/** As QEMU's virtio functions have it: only the state, and no promise of what D3hot leaves. */
+export const PMCSR_STATE_ONLY = register32({
+  name: 'PMCSR',
+  spec: spec('PCI Power Management 1.2', '3.2.4'),
+  reset: 0,
+  fields: { powerState: bits(1, 0, 'RW', 'PowerState') },
+});
+
+export interface PowerManagementOptions {
+  readonly offset?: number;
+  /** Default: {@link PMCSR}. */
+  readonly control?: typeof PMCSR | typeof PMCSR_STATE_ONLY;
+}
+
 /** Adds the power management capability: version 1.2, D0 and D3hot, no PME#. Returns its offset. */
-export function addPowerManagement(list: CapabilityList, config: ConfigSpace, offset?: number): number {
-  const at = list.add(CAPABILITY.powerManagement, 8, offset);
+export function addPowerManagement(list: CapabilityList, config: ConfigSpace, options: PowerManagementOptions): number {
+  const at = list.add(CAPABILITY.powerManagement, 8, options.offset);
   config.declare(at + 2, 2, 0x0003);
-  config.declareRegister(at + 4, PMCSR);
+  config.declareRegister(at + 4, options.control ?? PMCSR);
   return at;
 }
 
@@ -99,23 +113,37 @@ export const DEVICE_CONTROL = register32({
 });
 
 export interface ExpressOptions {
-  readonly portType: number;
+  /** Default: a root complex integrated endpoint, which a device on the root bus is. */
+  readonly portType?: number;
   readonly offset?: number;
+  /** Device Control bit 15 resets the function (PCI Express 4.0 §6.6.2). Default false. */
+  readonly functionLevelReset?: boolean;
+  /** The bits of Link Control that can be written. Default: none. */
+  readonly linkControl?: number;
 }
+
+/** Offsets in the capability, and their bits for a function level reset. */
+export const DEVICE_CONTROL_OFFSET = 0x08;
+export const LINK_CONTROL_OFFSET = 0x10;
+export const DEVICE_CONTROL_2_OFFSET = 0x28;
+export const INITIATE_FUNCTION_LEVEL_RESET = 1 << 15;
+const FUNCTION_LEVEL_RESET_CAPABLE = 1 << 28;
 
 /**
  * Adds the PCI Express capability, version 2, 60 bytes: 128-byte payload, role-based error reporting; a link of one
  * lane at 2.5 GT/s, which a root complex integrated endpoint shows in QEMU too. Returns its offset.
  */
 export function addExpressCapability(list: CapabilityList, config: ConfigSpace, options: ExpressOptions): number {
-  const at = list.add(CAPABILITY.express, 0x3c, options.offset);
-  config.declare(at + 2, 2, 0x0002 | (options.portType << 4));
-  config.declare(at + 0x04, 4, 0x0000_8000);
-  if (options.portType === EXPRESS_PORT_TYPE.rootComplexIntegratedEndpoint) config.declare(at + 0x08, 4, 0);
-  else config.declareRegister(at + 0x08, DEVICE_CONTROL);
+  const { rootComplexIntegratedEndpoint } = EXPRESS_PORT_TYPE;
+  const { offset, portType = rootComplexIntegratedEndpoint, functionLevelReset = false, linkControl = 0 } = options;
+  const at = list.add(CAPABILITY.express, 0x3c, offset);
+  config.declare(at + 2, 2, 0x0002 | (portType << 4));
+  config.declare(at + 0x04, 4, 0x0000_8000 | (functionLevelReset ? FUNCTION_LEVEL_RESET_CAPABLE : 0));
+  if (portType === rootComplexIntegratedEndpoint) config.declare(at + DEVICE_CONTROL_OFFSET, 4, 0);
+  else config.declareRegister(at + DEVICE_CONTROL_OFFSET, DEVICE_CONTROL);
   config.declare(at + 0x0c, 4, 0x0000_0411);
-  config.declare(at + 0x10, 4, 0x0011_0000);
+  config.declare(at + LINK_CONTROL_OFFSET, 4, 0x0011_0000, linkControl);
   config.declare(at + 0x24, 4, 0x0030_0000);
-  config.declare(at + 0x28, 4, 0, 0x0000_8000);
+  config.declare(at + DEVICE_CONTROL_2_OFFSET, 4, 0, 0x0000_8000);
   return at;
 }

@@ -17,9 +17,9 @@ import type { PcieRootPort } from './root-port.ts';
 const MEMORY_WINDOW_END = 0xfec0_0000;
 const IO_WINDOW_START = 0xc000;
 const CHIPSET_BASE = 0xfed1_c000;
-/** What the windows of a bridge are multiples of. */
-const IO_WINDOW_UNIT = 0x1000;
-const MEMORY_WINDOW_UNIT = 0x10_0000;
+/** The least that SeaBIOS opens of a bridge. */
+const IO_WINDOW_MIN = 0x1000;
+const MEMORY_WINDOW_MIN = 0x20_0000;
 const SERR_ENABLE = 1 << 8;
 /** The 8259 inputs that SeaBIOS routes PIRQA-D, and again PIRQE-H, to. */
 const PIRQ_LINES = [10, 10, 11, 11] as const;
@@ -37,7 +37,8 @@ interface Wanted {
  * in Interrupt Line.
  */
 export function assignResources(bus: PciBus, ports: readonly PcieRootPort[] = []): void {
-  const wanted = [...bus.functions.flatMap(barsOf), ...ports.flatMap(windowsOf)];
+  // Of equal windows SeaBIOS places that of the last bus first.
+  const wanted = [...bus.functions.flatMap(barsOf), ...ports.toReversed().flatMap(windowsOf)];
   for (const [index, port] of ports.entries()) port.assignBus(index + 1);
   const plain = bySize(wanted.filter(({ kind }) => kind === 'memory'));
   const prefetchable = bySize(wanted.filter(({ kind }) => kind === 'prefetchable'));
@@ -77,7 +78,7 @@ function windowsOf(port: PcieRootPort): Wanted[] {
     const mine = bySize(inner.filter((each) => each.kind === kind));
     if (mine.length === 0) return [];
     const sum = mine.reduce((bytes, { size }) => bytes + size, 0);
-    let size = kind === 'io' ? IO_WINDOW_UNIT : MEMORY_WINDOW_UNIT;
+    let size = kind === 'io' ? IO_WINDOW_MIN : MEMORY_WINDOW_MIN;
     while (size < sum) size *= 2;
     const put = (address: number): void => {
       port.open(kind, address, size);

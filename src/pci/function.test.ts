@@ -41,8 +41,8 @@ beforeEach(() => {
     pendingBits: { bar: 0, offset: 0x3800 },
     offset: 0x90,
   });
-  device.addExpress(0xa0);
-  device.addPowerManagement(0x50);
+  device.addExpress({ offset: 0xa0 });
+  device.addPowerManagement({ offset: 0x50 });
   device.plug(guest.bus, 3);
 });
 
@@ -385,4 +385,50 @@ it('survives any sequence of guest accesses and device interrupts with its ident
     }),
     { numRuns: 200 },
   );
+});
+
+describe('function level reset (PCI Express 4.0 §6.6.2)', () => {
+  const build = (functionLevelReset: boolean): PciFunction => {
+    const { identity } = device;
+    const other = new PciFunction({ name: 'other', identity, system: guest.system, express: true });
+    other.addExpress({ offset: 0x40, portType: 0, functionLevelReset, linkControl: 0xc0 });
+    other.plug(guest.bus, 5);
+    guest.configWrite(other, 0x04, 0x0007, 2);
+    guest.configWrite(other, 0x50, 0x00c0, 2);
+    return other;
+  };
+
+  it.each([
+    [0x48, 0x0000_800f, 4],
+    [0x48, 0x8000, 2],
+    [0x49, 0x80, 1],
+    [0x47, 0x0080_0000, 4],
+  ])('begins with Device Control bit 15, by a write to 0x%s of %s, %d bytes', (offset, value, size) => {
+    let resets = 0;
+    const other = build(true);
+    other.onReset = () => {
+      resets += 1;
+    };
+    other.configWrite(offset, size, value);
+    expect([resets, other.command, guest.configRead(other, 0x48), guest.configRead(other, 0x50, 2)]).toEqual([
+      1, 0, 0, 0,
+    ]);
+  });
+
+  it('is not begun by other bits, nor where it is not offered', () => {
+    const other = build(true);
+    guest.configWrite(other, 0x48, 0x7fff, 2);
+    expect(other.command).toBe(7);
+    const without = new PciFunction({
+      name: 'without',
+      identity: device.identity,
+      system: guest.system,
+      express: true,
+    });
+    without.addExpress({ offset: 0x40, portType: 0 });
+    without.plug(guest.bus, 6);
+    guest.configWrite(without, 0x04, 0x0007, 2);
+    guest.configWrite(without, 0x48, 0x8000, 2);
+    expect([without.command, guest.configRead(without, 0x44) >>> 28]).toEqual([7, 0]);
+  });
 });

@@ -15,7 +15,18 @@ import { formatPciAddress, type PciAddress, requesterIdOf } from './address.ts';
 import { Bar, ROM_BAR } from './bar.ts';
 import type { PciBus } from './bus.ts';
 import { BusMaster } from './bus-master.ts';
-import { addExpressCapability, addPowerManagement, CapabilityList, EXPRESS_PORT_TYPE, PMCSR } from './capabilities.ts';
+import {
+  addExpressCapability,
+  addPowerManagement,
+  CapabilityList,
+  DEVICE_CONTROL_2_OFFSET,
+  DEVICE_CONTROL_OFFSET,
+  type ExpressOptions,
+  INITIATE_FUNCTION_LEVEL_RESET,
+  LINK_CONTROL_OFFSET,
+  PMCSR,
+  type PowerManagementOptions,
+} from './capabilities.ts';
 import * as header from './config-registers.ts';
 import { ConfigSpace } from './config-space.ts';
 import { FunctionInterrupts } from './function-interrupts.ts';
@@ -63,7 +74,8 @@ export class PciFunction implements StateSource {
   readonly #bars = new Map<number, Bar>();
   readonly #interrupts: FunctionInterrupts;
   readonly #busMaster: BusMaster;
-  #powerManagement: number | undefined;
+  #powerManagement: { readonly offset: number; readonly reset: number } | undefined;
+  #express: { readonly offset: number; readonly functionLevelReset: boolean } | undefined;
   #place: { readonly bus: PciBus; readonly address: PciAddress; readonly label: string } | undefined;
   #mapped: TraceChannel<'pci.bar-mapped'> | undefined;
   #commandChanged: TraceChannel<'pci.command-changed'> | undefined;
@@ -115,6 +127,17 @@ export class PciFunction implements StateSource {
     return this.#bars;
   }
 
+  /** It has an Express capability. */
+  get isExpress(): boolean {
+    return this.#express !== undefined;
+  }
+
+  /** The bus that it is plugged into. */
+  get bus(): PciBus {
+    assert(this.#place !== undefined, `${this.deviceName} is plugged into a bus`);
+    return this.#place.bus;
+  }
+
   get plugged(): boolean {
     return this.#place !== undefined;
   }
@@ -146,7 +169,7 @@ export class PciFunction implements StateSource {
   /** D-state 0-3; functions without power management are always in D0. */
   get powerState(): number {
     if (this.#powerManagement === undefined) return 0;
-    return PMCSR.get(this.config.read(this.#powerManagement + 4, 4), 'powerState');
+    return PMCSR.get(this.config.read(this.#powerManagement.offset + 4, 4), 'powerState');
   }
 
   addMemoryBar(index: number, options: MemoryBarOptions): void {
@@ -169,13 +192,14 @@ export class PciFunction implements StateSource {
     return this.capabilities.add(id, length, offset);
   }
 
-  addPowerManagement(offset?: number): void {
-    this.#powerManagement = addPowerManagement(this.capabilities, this.config, offset);
+  addPowerManagement(options: PowerManagementOptions = {}): void {
+    const offset = addPowerManagement(this.capabilities, this.config, options);
+    this.#powerManagement = { offset, reset: (options.control ?? PMCSR).reset };
   }
 
-  /** Default port type: a root complex integrated endpoint, which a device on the root bus is. */
-  addExpress(offset?: number, portType: number = EXPRESS_PORT_TYPE.rootComplexIntegratedEndpoint): void {
-    addExpressCapability(this.capabilities, this.config, { portType, ...(offset === undefined ? {} : { offset }) });
+  addExpress(options: ExpressOptions = {}): void {
+    const offset = addExpressCapability(this.capabilities, this.config, options);
+    this.#express = { offset, functionLevelReset: options.functionLevelReset === true };
   }
 
   addMsi(options: MsiOptions): MsiCapability {
@@ -236,6 +260,10 @@ export class PciFunction implements StateSource {
     const previous = this.command;
     const state = this.powerState;
     this.config.guestWrite(offset, size, value);
+    if (this.#resetsFunction(offset, size, value)) {
+      this.reset();
+      return;
+    }
     const { command } = this;
     if (command !== previous && this.#commandChanged?.active) {
       this.#commandChanged.emit({ device: this.label, name: this.deviceName, previous, command });
@@ -264,7 +292,12 @@ export class PciFunction implements StateSource {
     config.set(header.STATUS, 2, config.read(header.STATUS, 2) & ~0xf900);
     config.set(header.CACHE_LINE_SIZE, 1, 0);
     config.set(header.INTERRUPT_LINE, 1, 0);
-    if (this.#powerManagement !== undefined) config.set(this.#powerManagement + 4, 4, PMCSR.reset);
+    if (this.#powerManagement !== undefined)
+      config.set(this.#powerManagement.offset + 4, 4, this.#powerManagement.reset);
+    if (this.#express !== undefined) {
+      for (const control of [DEVICE_CONTROL_OFFSET, LINK_CONTROL_OFFSET, DEVICE_CONTROL_2_OFFSET])
+        config.set(this.#express.offset + control, 2, 0);
+    }
     for (const bar of this.#bars.values()) bar.reset();
     this.onReset?.();
     this.update();
@@ -287,6 +320,13 @@ export class PciFunction implements StateSource {
     this.#interrupts.load(fields.interrupts as { wanted: boolean; driven: boolean });
     if (fields.msix !== undefined) this.msix?.load(fields.msix as { table: number[]; pending: number[] });
     this.update();
+  }
+
+  #resetsFunction(offset: number, size: number, value: number): boolean {
+    if (this.#express?.functionLevelReset !== true) return false;
+    const control = this.#express.offset + DEVICE_CONTROL_OFFSET;
+    if (!ConfigSpace.touches(offset, size, control + 1, 1)) return false;
+    return ((value * 2 ** (8 * (offset - control))) & INITIATE_FUNCTION_LEVEL_RESET) !== 0;
   }
 
   #addBar(bar: Bar): void {

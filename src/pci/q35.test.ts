@@ -184,7 +184,7 @@ describe('what firmware leaves (SeaBIOS on a Q35)', () => {
 it('states power states and MSI-X control as facts', () => {
   const states = guest.record('pci.power-state-changed');
   const entry = new PciFunction({ name: 'sleeper', identity: host.identity, system: guest.system });
-  entry.addPowerManagement(0x40);
+  entry.addPowerManagement({ offset: 0x40 });
   entry.plug(bus, 9);
   guest.configWrite(entry, 0x44, 0x3, 2);
   guest.configWrite(entry, 0x44, 0x0, 2);

@@ -41,6 +41,9 @@ const INTERLOCK_STATUS = 1 << 7;
 const COMMAND_COMPLETED = 1 << 4;
 const PRESENCE_DETECT = 1 << 6;
 const LINK_ACTIVE = 1 << 13;
+/** Of Link Capabilities and Link Status; 2.5 GT/s by one lane, which is what every card here can do. */
+const SPEED_AND_WIDTH = 0x3ff;
+const ONE_LANE = 0x011;
 /** Both indicators off and on as after a reset with a card in the slot. */
 const SLOT_CONTROL_RESET = 0x01c0;
 
@@ -127,6 +130,7 @@ export class PcieRootPort extends PciFunction {
       system,
       trace: parent.trace,
       number: ordinal,
+      bridge: this,
       currentNumber: () => this.config.read(SECONDARY_BUS, 1),
       memory,
       io,
@@ -200,7 +204,7 @@ export class PcieRootPort extends PciFunction {
       const at = (offset: number) => ({ bar: 0, offset });
       this.addMsix({ vectors: 1, table: at(0), pendingBits: at(0x800), offset: interrupts.offset });
     }
-    this.addExpress(express, EXPRESS_PORT_TYPE.rootPort);
+    this.addExpress({ offset: express, portType: EXPRESS_PORT_TYPE.rootPort });
     // Version 2, root port, slot implemented.
     config.declare(express + 2, 2, 0x0142);
     config.declareRegister(express + 0x08, DEVICE_CONTROL);
@@ -228,9 +232,12 @@ export class PcieRootPort extends PciFunction {
     config.set(PREFETCHABLE_UPPER + 4, 4, 0);
     config.set(BRIDGE_CONTROL, 2, 0);
     if (!this.plugged) return;
-    const { express } = this.#model;
-    const populated = this.secondary.functions.length > 0;
-    config.set(express + LINK_STATUS, 2, 0x0011 | (populated ? LINK_ACTIVE : 0));
+    const { express, link } = this.#model;
+    const [card] = this.secondary.functions;
+    const populated = card !== undefined;
+    // What both ends can do: a card that is no Express function says nothing, as on QEMU.
+    const speedAndWidth = card?.isExpress === true ? ONE_LANE : link & SPEED_AND_WIDTH;
+    config.set(express + LINK_STATUS, 2, speedAndWidth | (populated ? LINK_ACTIVE : 0));
     config.set(express + SLOT_CONTROL, 2, SLOT_CONTROL_RESET);
     config.set(express + SLOT_STATUS, 2, populated ? PRESENCE_DETECT : 0);
   }

@@ -89,7 +89,8 @@ export class XhciFunction implements StateSource {
     if (model.msi) this.pci.addMsi({ vectors: model.interrupters, offset: MSI_OFFSET });
     const { endpoint, rootComplexIntegratedEndpoint } = EXPRESS_PORT_TYPE;
     if (express) {
-      this.pci.addExpress(EXPRESS_OFFSET, options.behindPort === true ? endpoint : rootComplexIntegratedEndpoint);
+      const portType = options.behindPort === true ? endpoint : rootComplexIntegratedEndpoint;
+      this.pci.addExpress({ offset: EXPRESS_OFFSET, portType });
     }
     if (model.msix) {
       this.pci.addMsix({

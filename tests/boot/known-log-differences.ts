@@ -58,6 +58,7 @@ export const KNOWN_LOG_DIFFERENCES: readonly KnownDifference[] = [
     ours: /^Console: colour dummy device 80x25$/,
     why: "without a VGA: through firmware the kernel's real-mode code asks INT 10h for a mode, here nothing does",
   },
+  { qemu: /^pcieport 0000:[\d:.]+: AER: enabled with IRQ \d+$/, why: 'the root ports report no errors (AER)' },
   // --- Time -----------------------------------------------------------------------------------------------------------
   both(
     /^tsc: (Fast TSC calibration|Detected|Refined TSC|Unable to calibrate|using \w+ reference)/,

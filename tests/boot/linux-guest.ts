@@ -1,7 +1,8 @@
 /** What the Linux scenarios share: Debian's kernels, and a shell on the serial console. */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { coresOfOnePackage } from '../../src/cpu/topology.ts';
-import { cloudKernel, packageFile } from '../oracles/debian-packages.ts';
+import { cloudKernel, filesUnder, packageFile, unpacked } from '../oracles/debian-packages.ts';
 import { initramfs } from './initramfs.ts';
 import { logComplaints } from './kernel-log.ts';
 import { KNOWN_LOG_DIFFERENCES } from './known-log-differences.ts';
@@ -17,6 +18,32 @@ export interface LinuxForm {
   readonly kernel: 'cloud' | 'generic';
   readonly image: 'bzImage' | 'vmlinux';
   readonly cpus: number;
+}
+
+/** Modules by their names, as files of the initramfs: `/modules/NAME.ko`. */
+export function moduleFiles(kernel: LinuxForm['kernel'], names: readonly string[]): Record<string, Uint8Array> {
+  const tree = unpacked(kernel === 'cloud' ? 'linux-image-cloud-amd64' : 'linux-image-amd64');
+  const paths = filesUnder(join(tree, 'lib/modules'));
+  return Object.fromEntries(
+    names.map((name) => {
+      const path = paths.find((each) => each.endsWith(`/${name}.ko`));
+      if (path === undefined) throw new Error(`the kernel's package has no module ${name}`);
+      return [`modules/${name}.ko`, readFileSync(path)];
+    }),
+  );
+}
+
+/** The same bytes in every run, none of them like the next megabyte's. */
+export function variedBytes(length: number): Uint8Array {
+  const words = new Uint32Array(length / 4);
+  let state = 0x2545_f491;
+  for (let index = 0; index < words.length; index += 1) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    words[index] = state;
+  }
+  return new Uint8Array(words.buffer);
 }
 
 /** `command` typed at the shell, and what the guest answers. The echo of the command must not hold the answer. */

@@ -152,6 +152,34 @@ describe.skipIf(missing)(`the boot order and QEMU${missing ? ' (skipped: QEMU is
         ],
       },
     ],
+    [
+      'disks behind root ports by bootindex',
+      {
+        disks: [...'abc'].map((id) => [id, 4] as const),
+        flags: [
+          ...[
+            '-device',
+            'pcie-root-port,id=rp1,addr=4,chassis=1',
+            '-device',
+            'pcie-root-port,id=rp2,addr=0x1a,chassis=2',
+          ],
+          ...['-device', 'ioh3420,id=rp3,addr=6,chassis=3'],
+          ...['-device', 'virtio-blk-pci,drive=a,bus=rp1,bootindex=2', '-device', 'ahci,id=q,bus=rp2'],
+          ...['-device', 'ide-hd,drive=b,bus=q.1,bootindex=0', '-device', 'qemu-xhci,id=x,bus=rp3'],
+          ...['-device', 'usb-storage,drive=c,bus=x.0,port=2,bootindex=1'],
+        ],
+        devices: [
+          { kind: 'pcie-root-port', id: 'rp1', slot: 4 },
+          { kind: 'pcie-root-port', id: 'rp2', slot: 0x1a },
+          { kind: 'ioh3420', id: 'rp3', slot: 6 },
+          { kind: 'virtio-blk-pci', drive: 'a', pciBus: 'rp1', bootIndex: 2 },
+          { kind: 'ahci', id: 'q', pciBus: 'rp2' },
+          { kind: 'ide-hd', drive: 'b', bus: 'q.1', bootIndex: 0 },
+          { kind: 'qemu-xhci', id: 'x', pciBus: 'rp3' },
+          { kind: 'usb-storage', disk: unused, driveId: 'c', bus: 'x.0', port: 2, bootIndex: 1 },
+        ],
+      },
+    ],
     ...(
       [
         [1, 600],

@@ -29,12 +29,11 @@ export interface Model {
 const ROOT_BUS_NAME = 'pcie.0';
 const ROOT_BUS = only(ROOT_BUS_NAME);
 const BOOT_INDEX = integer(0, 2 ** 31 - 1);
-const PCI = { id: name, addr: pciAddress, bus: ROOT_BUS };
+const PCI = { id: name, addr: pciAddress, bus: name };
 const USB = { id: name, bus: name, port: integer(1, 30) };
 
 const XHCI: ModelProperties = {
   ...PCI,
-  bus: name,
   p2: integer(1, 15),
   p3: integer(1, 15),
   msi: only('auto', 'off'),
@@ -51,22 +50,22 @@ function fields(values: PropertyValues, keys: Readonly<Record<string, string>>):
   return Object.assign({}, ...Object.entries(keys).map(([field, key]) => values.optional(field, key)));
 }
 
+/** Behind a root port; devices that name the root bus stand there anyway. */
+function pciBus(values: PropertyValues): { readonly pciBus?: string } {
+  const bus = values.text('bus');
+  return bus === undefined || bus === ROOT_BUS_NAME ? {} : { pciBus: bus };
+}
+
 function controller(kind: 'qemu-xhci' | 'nec-usb-xhci', properties: ModelProperties): Model {
   return {
     properties,
-    build: (values) => {
-      const bus = values.text('bus');
-      return {
-        kind,
-        ...fields(values, XHCI_FIELDS),
-        ...(bus === undefined || bus === ROOT_BUS_NAME ? {} : { pciBus: bus }),
-      };
-    },
+    build: (values) => ({ kind, ...fields(values, XHCI_FIELDS), ...pciBus(values) }),
   };
 }
 
 const ROOT_PORT: ModelProperties = {
   ...PCI,
+  bus: ROOT_BUS,
   id: name,
   slot: integer(0, 8191),
   port: integer(0, 255),
@@ -132,7 +131,7 @@ export const MODELS: Readonly<Record<string, Model>> = {
   },
   ahci: {
     properties: PCI,
-    build: (values) => ({ kind: 'ahci', ...fields(values, { id: 'id', slot: 'addr' }) }),
+    build: (values) => ({ kind: 'ahci', ...fields(values, { id: 'id', slot: 'addr' }), ...pciBus(values) }),
   },
   'ide-hd': ide('ide-hd'),
   'ide-cd': ide('ide-cd'),
@@ -148,11 +147,16 @@ export const MODELS: Readonly<Record<string, Model>> = {
         queues: 'num-queues',
         bootIndex: 'bootindex',
       }),
+      ...pciBus(values),
     }),
   },
   'virtio-rng-pci': {
     properties: { ...PCI, rng: name },
-    build: (values) => ({ kind: 'virtio-rng-pci', ...fields(values, { id: 'id', slot: 'addr', rng: 'rng' }) }),
+    build: (values) => ({
+      kind: 'virtio-rng-pci',
+      ...fields(values, { id: 'id', slot: 'addr', rng: 'rng' }),
+      ...pciBus(values),
+    }),
   },
   'isa-debug-exit': {
     properties: { iobase: integer(0, 0xffff), iosize: integer(1, 8) },

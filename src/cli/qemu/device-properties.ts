@@ -34,7 +34,7 @@ export const pciAddress: Property = {
   read: (value) => {
     const match = /^(?:0x)?([0-9a-f]{1,2})(?:\.0)?$/i.exec(value);
     const slot = match === null ? Number.NaN : Number.parseInt(match[1]!, 16);
-    if (!(slot >= 1 && slot <= 30)) throw new RangeError(value);
+    if (!(slot >= 0 && slot <= 30)) throw new RangeError(value);
     return slot;
   },
   expects: 'a PCI device number in hex, 1 to 1e, function 0',

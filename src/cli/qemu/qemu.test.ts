@@ -75,6 +75,14 @@ describe('flags that are honoured', () => {
     [['-device', 'qemu-xhci,addr=0x1e.0,p2=8,p3=2'], [{ kind: 'qemu-xhci', slot: 30, usb2Ports: 8, usb3Ports: 2 }]],
     [['-device', 'driver=nec-usb-xhci,intrs=4,slots=32'], [{ kind: 'nec-usb-xhci', interrupters: 4, slots: 32 }]],
     [['-device', 'isa-debug-exit'], [{ kind: 'isa-debug-exit', port: 0x501, size: 2 }]],
+    [
+      ['-device', 'pcie-root-port,id=rp1,slot=3', '-device', 'ahci,id=q,bus=rp1,addr=0x0'],
+      [
+        { kind: 'pcie-root-port', id: 'rp1', slotNumber: 3 },
+        { kind: 'ahci', id: 'q', slot: 0, pciBus: 'rp1' },
+      ],
+    ],
+    [['-device', 'virtio-rng,bus=pcie.0'], [expect.not.objectContaining({ pciBus: 'pcie.0' })]],
     [['-device', 'isa-debug-exit,iobase=0xf4,iosize=0x04'], [{ kind: 'isa-debug-exit', port: 0xf4, size: 4 }]],
     [
       ['-device', 'qemu-xhci,id=x', '-device', 'usb-kbd,bus=x.0,port=2,id=k'],

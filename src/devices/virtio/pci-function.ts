@@ -1,6 +1,7 @@
 /**
- * A virtio device as a transitional PCI function, as QEMU's `virtio-*-pci` shows it on a root bus: legacy registers in
- * BAR 0, MSI-X in BAR 1, the modern structures in BAR 4 (Virtio 1.1 §4.1).
+ * A virtio device as a PCI function, as QEMU's `virtio-*-pci` shows it: MSI-X in BAR 1, the modern structures in BAR 4
+ * (Virtio 1.1 §4.1). On the root bus it is transitional, with the legacy registers in BAR 0; behind a root port, where
+ * I/O ports are scarce, it is modern only, and a PCI Express endpoint.
  */
 import type { VirtualClock } from '../../base/clock.ts';
 import type { StateSource, StateValue } from '../../base/state.ts';
@@ -8,7 +9,7 @@ import type { TraceBus } from '../../base/trace.ts';
 import type { MemorySystem } from '../../memory/memory-system.ts';
 import { MmioRegion } from '../../memory/mmio-region.ts';
 import { ContainerRegion } from '../../memory/region.ts';
-import { CAPABILITY } from '../../pci/capabilities.ts';
+import { CAPABILITY, EXPRESS_PORT_TYPE, PMCSR_STATE_ONLY } from '../../pci/capabilities.ts';
 import { ConfigSpace } from '../../pci/config-space.ts';
 import { PciFunction } from '../../pci/function.ts';
 import { VirtioCore } from './core.ts';
@@ -16,6 +17,11 @@ import type { VirtioDevice } from './device.ts';
 import { LEGACY_REGISTER_BYTES, LegacyRegisters } from './legacy.ts';
 import { ModernRegisters } from './modern.ts';
 
+/** PCI Device ID of a device of type 0, without a legacy interface, and QEMU's subsystem of those (§4.1.2). */
+const MODERN_DEVICE = 0x1040;
+const MODERN_SUBSYSTEM = 0x1100;
+/** Common Clock Configuration and Extended Synch. */
+const LINK_CONTROL_BITS = 0x00c0;
 const LEGACY_BAR = 0;
 const MSIX_BAR = 1;
 const MODERN_BAR = 4;
@@ -41,6 +47,8 @@ export interface VirtioFunctionOptions {
   readonly clock: VirtualClock;
   readonly trace: TraceBus;
   readonly device: VirtioDevice;
+  /** It stands behind a root port. Default: on the root bus. */
+  readonly behindPort?: boolean;
 }
 
 /** Plug it into a bus before the guest runs. Its device's state is {@link deviceState}; the function saves its own. */
@@ -51,25 +59,28 @@ export class VirtioFunction extends PciFunction {
   readonly #window: number;
   readonly #structures: ReadonlyMap<number, ConstructorParameters<typeof MmioRegion>[3]>;
 
-  constructor({ system, clock, trace, device }: VirtioFunctionOptions) {
+  constructor({ system, clock, trace, device, behindPort = false }: VirtioFunctionOptions) {
     super({
       name: device.name,
       identity: {
         vendor: 0x1af4,
-        device: device.pciDevice,
-        revision: 0,
+        device: behindPort ? MODERN_DEVICE + device.type : device.pciDevice,
+        revision: behindPort ? 1 : 0,
         classCode: device.classCode,
         subsystemVendor: 0x1af4,
-        subsystem: device.type,
+        subsystem: behindPort ? MODERN_SUBSYSTEM : device.type,
       },
       system,
       interruptPin: 1,
+      express: behindPort,
     });
     const vectors = device.queueSizes.length + 1;
     const { dma, interrupts } = this;
     this.core = new VirtioCore(device, { dma, interrupts, clock, trace, vectors, label: () => this.label });
     this.#modern = new ModernRegisters(this.core);
     this.#structures = this.#modernStructures();
+    if (behindPort) this.#addExpress();
+    else this.#addLegacyBar();
     this.#addBars(vectors);
     this.#window = this.#addCapabilities();
     this.addMsix({
@@ -156,8 +167,15 @@ export class VirtioFunction extends PciFunction {
     ]);
   }
 
-  #addBars(vectors: number): void {
-    const { system, owner, core, deviceName: name } = this;
+  /** An endpoint that can be reset by itself. */
+  #addExpress(): void {
+    const { endpoint: portType } = EXPRESS_PORT_TYPE;
+    this.addExpress({ portType, functionLevelReset: true, linkControl: LINK_CONTROL_BITS });
+    this.addPowerManagement({ control: PMCSR_STATE_ONLY });
+  }
+
+  #addLegacyBar(): void {
+    const { system, owner, core } = this;
     const legacy = new LegacyRegisters(core, () => this.msix?.enabled === true);
     const wanted = LEGACY_REGISTER_BYTES + core.device.configBytes;
     const bytes = 2 ** Math.ceil(Math.log2(wanted));
@@ -166,6 +184,10 @@ export class VirtioFunction extends PciFunction {
       write: (offset: number, size: number, value: number) => legacy.write(offset, size, value),
     };
     this.addIoBar(LEGACY_BAR, new MmioRegion(system, 'virtio-pci', bytes, ports, { owner }));
+  }
+
+  #addBars(vectors: number): void {
+    const { system, owner, deviceName: name } = this;
     // 16 bytes a vector below the pending bits.
     const messages = Math.max(MSIX_BYTES, 2 ** Math.ceil(Math.log2(vectors * 16 + MSIX_PENDING)));
     this.addMemoryBar(MSIX_BAR, { region: new ContainerRegion(system, `${name}-msix`, messages) });

@@ -43,13 +43,15 @@ export class BootList {
   }
 }
 
-/** `/pci@i0cf8/pci8086,2922@1f,2`. */
+/** `/pci@i0cf8/pci8086,2922@1f,2`; behind a root port `/pci@i0cf8/pci-bridge@4/scsi@0`. */
 export function openFirmwarePath(entry: PciFunction): string {
+  const { bridge } = entry.bus;
+  const parent = bridge === undefined ? ROOT : openFirmwarePath(bridge);
   const { vendor, device: model, classCode } = entry.identity;
   const hex = (id: number): string => id.toString(16).padStart(4, '0');
   const name = CLASS_NAMES.get(classCode >>> 8) ?? `pci${hex(vendor)},${hex(model)}`;
   const { device, function: number } = entry.address;
-  return `${ROOT}/${name}@${device.toString(16)}${number === 0 ? '' : `,${number.toString(16)}`}`;
+  return `${parent}/${name}@${device.toString(16)}${number === 0 ? '' : `,${number.toString(16)}`}`;
 }
 
 /** fw_cfg's `bootorder`: lines, and a zero behind the last. */

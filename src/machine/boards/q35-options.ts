@@ -4,8 +4,9 @@ import type { ProcessorTopology } from '../../cpu/topology.ts';
 import type { BlockDevice } from '../../devices/block/block-device.ts';
 
 /**
- * A device given on the command line. Addresses are assigned in order of the list unless given. `bootIndex`: firmware
- * tries the device with the lowest number first; no two may have the same.
+ * A device given on the command line. Addresses are assigned in order of the list unless given. `pciBus`: the id of a root
+ * port, behind which the device stands at slot 0; default: the root bus. `bootIndex`: firmware tries the device with the
+ * lowest number first; no two may have the same.
  */
 export type DeviceOption =
   | {
@@ -13,7 +14,6 @@ export type DeviceOption =
       readonly id?: string;
       /** PCI device number, 1-30; behind a root port 0. */
       readonly slot?: number;
-      /** The id of a root port; default: the root bus. */
       readonly pciBus?: string;
       /** USB 2 and USB 3 root hub ports, 0-15 each. */
       readonly usb2Ports?: number;
@@ -44,7 +44,7 @@ export type DeviceOption =
       readonly bootIndex?: number | undefined;
     }
   /** A further AHCI adapter of six ports, `ID.0` to `ID.5`. The chipset's own are `ide.0` to `ide.5`. */
-  | { readonly kind: 'ahci'; readonly id?: string; readonly slot?: number }
+  | { readonly kind: 'ahci'; readonly id?: string; readonly slot?: number; readonly pciBus?: string }
   | {
       readonly kind: 'ide-hd' | 'ide-cd';
       readonly id?: string;
@@ -60,6 +60,7 @@ export type DeviceOption =
       readonly kind: 'virtio-blk-pci';
       readonly id?: string;
       readonly slot?: number;
+      readonly pciBus?: string;
       readonly drive: string;
       readonly serial?: string;
       /** Request queues. Default: one for each processor. */
@@ -70,6 +71,7 @@ export type DeviceOption =
       readonly kind: 'virtio-rng-pci';
       readonly id?: string;
       readonly slot?: number;
+      readonly pciBus?: string;
       /** 32 bits; the same seed gives the same bytes. */
       readonly seed?: number;
     }

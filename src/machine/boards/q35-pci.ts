@@ -84,9 +84,9 @@ export function addPci(setting: PciSetting): PciParts | BoardError {
   const display = addDisplay({ ...setting, bus, window });
   const ports = addRootPorts({ memory, bus, rootComplex, options });
   if ('problem' in ports) return ports;
-  const usb = addUsb({ ...setting, bus, rootPorts: ports.byId });
+  const usb = addUsb({ ...setting, slots: ports.slots });
   if ('problem' in usb) return usb;
-  const storage = addStorage({ ...setting, bus });
+  const storage = addStorage({ ...setting, bus, slots: ports.slots });
   if ('problem' in storage) return storage;
   const smbus = new SmbusFunction(memory);
   smbus.plug(bus, LPC_DEVICE, SMBUS_FUNCTION);

@@ -4,7 +4,7 @@ import type { PciBus } from '../../pci/bus.ts';
 import type { RootComplex } from '../../pci/root-complex.ts';
 import { IOH3420, PCIE_ROOT_PORT, PcieRootPort } from '../../pci/root-port.ts';
 import type { BoardError, Q35Options } from './q35-options.ts';
-import { LAST_SLOT } from './q35-slots.ts';
+import { PciSlots } from './q35-slots.ts';
 
 const MODELS = { 'pcie-root-port': PCIE_ROOT_PORT, ioh3420: IOH3420 } as const;
 const SLOT_NUMBER_MAX = 8191;
@@ -18,7 +18,8 @@ export interface RootPortSetting {
 
 export interface RootPorts {
   readonly list: readonly PcieRootPort[];
-  readonly byId: ReadonlyMap<string, PcieRootPort>;
+  /** Where devices can stand, behind the ports too. */
+  readonly slots: PciSlots;
   /** When everything is plugged in: the ports find out what is behind them. */
   readonly powerOn: () => void;
 }
@@ -26,14 +27,13 @@ export interface RootPorts {
 export function addRootPorts(setting: RootPortSetting): RootPorts | BoardError {
   const { memory, bus, rootComplex, options } = setting;
   const byId = new Map<string, PcieRootPort>();
+  const slots = new PciSlots(bus, byId);
   for (const device of options.devices) {
     if (device.kind !== 'pcie-root-port' && device.kind !== 'ioh3420') continue;
-    const { id, slot, slotNumber = 0 } = device;
+    const { id, slotNumber = 0 } = device;
     if (byId.has(id)) return { problem: `two root ports have the id "${id}"`, hint: 'give each its own id=' };
-    if (slot === undefined || slot < 1 || slot > LAST_SLOT || bus.at(slot, 0) !== undefined) {
-      const problem = `PCI slot ${slot ?? 'none'} for ${device.kind} is not free`;
-      return { problem, hint: `give addr= from 1 to ${LAST_SLOT}` };
-    }
+    const place = slots.find({ kind: device.kind, ...(device.slot === undefined ? {} : { slot: device.slot }) });
+    if ('problem' in place) return place;
     if (!Number.isInteger(slotNumber) || slotNumber < 0 || slotNumber > SLOT_NUMBER_MAX) {
       return { problem: `slot number ${slotNumber} for ${device.kind}`, hint: `from 0 to ${SLOT_NUMBER_MAX}` };
     }
@@ -44,7 +44,7 @@ export function addRootPorts(setting: RootPortSetting): RootPorts | BoardError {
       ordinal: byId.size + 1,
       slotNumber,
     });
-    port.plug(bus, slot);
+    port.plug(bus, place.slot);
     rootComplex.addBus(port.secondary);
     byId.set(id, port);
   }
@@ -52,5 +52,5 @@ export function addRootPorts(setting: RootPortSetting): RootPorts | BoardError {
   const powerOn = (): void => {
     for (const port of list) port.reset();
   };
-  return { list, byId, powerOn };
+  return { list, slots, powerOn };
 }

@@ -14,7 +14,7 @@ import type { PciBus } from '../../pci/bus.ts';
 import { openFirmwarePath } from './q35-boot-order.ts';
 import type { BoardError, DeviceOption, DriveOption } from './q35-options.ts';
 import type { PciSetting } from './q35-pci.ts';
-import { LAST_SLOT } from './q35-slots.ts';
+import type { PciSlots } from './q35-slots.ts';
 
 const CHIPSET_SLOT = 31;
 const CHIPSET_FUNCTION = 2;
@@ -22,10 +22,11 @@ const FIRMWARE_REVISION = '2.5+';
 
 type IdeOption = Extract<DeviceOption, { kind: 'ide-hd' | 'ide-cd' }>;
 type VirtioBlockOption = Extract<DeviceOption, { kind: 'virtio-blk-pci' }>;
-type PlacedKind = 'ahci' | 'virtio-blk-pci' | 'virtio-rng-pci';
+type VirtioOption = Extract<DeviceOption, { kind: 'virtio-blk-pci' | 'virtio-rng-pci' }>;
 
 export interface StorageSetting extends PciSetting {
   readonly bus: PciBus;
+  readonly slots: PciSlots;
 }
 
 /** A port by QEMU's name, and the number that default serial numbers count: two for each port. */
@@ -73,7 +74,7 @@ class StorageBuilder {
         return { problem: `two drives have the id "${drive.id}"`, hint: 'give each its own id=' };
       this.#drives.set(drive.id, drive);
     }
-    this.#addAdapter('ide', CHIPSET_SLOT, CHIPSET_FUNCTION);
+    this.#addAdapter('ide', this.#setting.bus, CHIPSET_SLOT, CHIPSET_FUNCTION);
     const error = this.#addDrives(drives) ?? first(devices, (device) => this.#addDevice(device));
     if (error !== undefined) return error;
     // QEMU makes devices of if=virtio drives after those that were asked for.
@@ -99,9 +100,9 @@ class StorageBuilder {
   #addDevice(device: DeviceOption): BoardError | undefined {
     switch (device.kind) {
       case 'ahci': {
-        const slot = this.#slot(device.kind, device.slot);
-        if (typeof slot !== 'number') return slot;
-        this.#addAdapter(device.id ?? `ahci${this.#adapters.length}`, slot, 0);
+        const place = this.#setting.slots.find(device);
+        if ('problem' in place) return place;
+        this.#addAdapter(device.id ?? `ahci${this.#adapters.length}`, place.bus, place.slot, 0);
         return undefined;
       }
       case 'ide-hd':
@@ -110,14 +111,14 @@ class StorageBuilder {
       case 'virtio-blk-pci':
         return this.#addVirtioBlock(device);
       case 'virtio-rng-pci':
-        return problemOf(this.#addVirtio(device.kind, device.slot, new VirtioEntropy(device.seed)));
+        return problemOf(this.#addVirtio(device, new VirtioEntropy(device.seed)));
       default:
         return undefined;
     }
   }
 
-  #addAdapter(id: string, slot: number, functionNumber: number): void {
-    const { memory, clock, asQemu, bus } = this.#setting;
+  #addAdapter(id: string, bus: PciBus, slot: number, functionNumber: number): void {
+    const { memory, clock, asQemu } = this.#setting;
     const personality = asQemu ? AHCI_QEMU : AHCI_SPEC;
     const adapter = new AhciFunction({ system: memory, clock, personality, multifunction: functionNumber !== 0 });
     adapter.pci.plug(bus, slot, functionNumber);
@@ -168,10 +169,7 @@ class StorageBuilder {
   }
 
   #addVirtioDrive(drive: DriveOption): BoardError | undefined {
-    const { bus } = this.#setting;
-    let slot = 2;
-    while (bus.at(slot, 0) !== undefined) slot += 1;
-    return this.#addVirtioBlock({ kind: 'virtio-blk-pci', drive: drive.id, slot, bootIndex: drive.bootIndex });
+    return this.#addVirtioBlock({ kind: 'virtio-blk-pci', drive: drive.id, bootIndex: drive.bootIndex });
   }
 
   #addVirtioBlock(device: VirtioBlockOption): BoardError | undefined {
@@ -179,28 +177,22 @@ class StorageBuilder {
     if (drive === undefined || 'problem' in drive) return drive;
     const queues = device.queues ?? this.#setting.options.processors?.cpus ?? 1;
     const serial = device.serial ?? drive.serial ?? '';
-    const entry = this.#addVirtio(device.kind, device.slot, new VirtioBlock({ medium: drive.image, serial, queues }));
+    const entry = this.#addVirtio(device, new VirtioBlock({ medium: drive.image, serial, queues }));
     if ('problem' in entry) return entry;
     const place = `${device.kind} at ${entry.label}`;
     this.#setting.inventory.blocks.push({ id: drive.id, medium: drive.image, place, removable: false });
     return this.#setting.bootList.add(device.bootIndex, `${openFirmwarePath(entry)}/disk@0,0`);
   }
 
-  #addVirtio(kind: PlacedKind, wanted: number | undefined, device: VirtioDevice): BoardError | VirtioFunction {
-    const slot = this.#slot(kind, wanted);
-    if (typeof slot !== 'number') return slot;
-    const { memory, clock, trace, bus } = this.#setting;
-    const entry = new VirtioFunction({ system: memory, clock, trace, device });
-    entry.plug(bus, slot);
+  #addVirtio(wanted: VirtioOption, device: VirtioDevice): BoardError | VirtioFunction {
+    const { memory, clock, trace, slots } = this.#setting;
+    const place = slots.find(wanted);
+    if ('problem' in place) return place;
+    const entry = new VirtioFunction({ system: memory, clock, trace, device, behindPort: place.behindPort });
+    entry.plug(place.bus, place.slot);
     entry.reset();
     this.stateSources.push(entry.deviceState);
     return entry;
-  }
-
-  #slot(kind: PlacedKind, slot: number | undefined): number | BoardError {
-    const { bus } = this.#setting;
-    if (slot !== undefined && slot >= 1 && slot <= LAST_SLOT && bus.at(slot, 0) === undefined) return slot;
-    return { problem: `PCI slot ${slot ?? 'none'} for ${kind} is not free`, hint: `give addr= from 1 to ${LAST_SLOT}` };
   }
 
   /** Each drive belongs to one device; only a CD-ROM drive may be empty. */

@@ -1,7 +1,5 @@
-/** USB controllers on the root bus and the devices behind them, from the list of the command line. */
+/** USB controllers and the devices behind them, from the list of the command line. */
 import type { StateSource } from '../../base/state.ts';
-import type { PciBus } from '../../pci/bus.ts';
-import type { PcieRootPort } from '../../pci/root-port.ts';
 import type { UsbDevice } from '../../usb/bus.ts';
 import { UsbKeyboard } from '../../usb/devices/keyboard.ts';
 import { XhciFunction } from '../../xhci/pci-function.ts';
@@ -10,18 +8,15 @@ import type { AttachedUsb, Inventory } from '../inventory.ts';
 import { openFirmwarePath } from './q35-boot-order.ts';
 import type { BoardError, DeviceOption } from './q35-options.ts';
 import type { PciSetting } from './q35-pci.ts';
+import type { PciSlots } from './q35-slots.ts';
 import { createUsbDevice, isUsbDevice, type UsbDeviceOption, type UsbPlace } from './q35-usb-devices.ts';
 
 type ControllerOption = Extract<DeviceOption, { kind: 'qemu-xhci' | 'nec-usb-xhci' }>;
 
-/** The first free slot of the root bus: 0 is the host bridge, and QEMU keeps 1 for a display adapter. */
-const FIRST_SLOT = 2;
-const LAST_SLOT = 30;
 const MODELS = { 'qemu-xhci': QEMU_XHCI, 'nec-usb-xhci': NEC_USB_XHCI } as const;
 
 export interface UsbSetting extends PciSetting {
-  readonly bus: PciBus;
-  readonly rootPorts: ReadonlyMap<string, PcieRootPort>;
+  readonly slots: PciSlots;
 }
 
 export interface UsbParts {
@@ -31,7 +26,7 @@ export interface UsbParts {
 }
 
 export function addUsb(setting: UsbSetting): UsbParts | BoardError {
-  const { bus, memory, clock, trace, options } = setting;
+  const { memory, clock, trace, options } = setting;
   const personality = PERSONALITIES[options.personality];
   if (personality === undefined) {
     return {
@@ -42,26 +37,8 @@ export function addUsb(setting: UsbSetting): UsbParts | BoardError {
   const controllers = new Map<string, XhciFunction>();
   for (const device of options.devices) {
     if (device.kind !== 'qemu-xhci' && device.kind !== 'nec-usb-xhci') continue;
-    const port = device.pciBus === undefined ? undefined : setting.rootPorts.get(device.pciBus);
-    if (port !== undefined) {
-      // Only one device fits behind a port.
-      if ((device.slot ?? 0) !== 0 || port.secondary.functions.length > 0) {
-        return {
-          problem: `${device.kind} does not fit behind "${device.pciBus}"`,
-          hint: 'a port has one slot, addr=0',
-        };
-      }
-    } else if (device.pciBus !== undefined) {
-      const known = [...setting.rootPorts.keys()].join(', ');
-      return { problem: `there is no PCI bus "${device.pciBus}"`, hint: `known: ${known || 'none but pcie.0'}` };
-    }
-    const slot = port === undefined ? (device.slot ?? firstFreeSlot(bus)) : 0;
-    if (port === undefined && (slot === undefined || slot < 1 || slot > LAST_SLOT || bus.at(slot, 0) !== undefined)) {
-      return {
-        problem: `PCI slot ${slot ?? 'none'} for ${device.kind} is not free`,
-        hint: `give addr= from 1 to ${LAST_SLOT}`,
-      };
-    }
+    const place = setting.slots.find(device);
+    if ('problem' in place) return place;
     const id = device.id ?? `${device.kind}-${controllers.size}`;
     if (controllers.has(id)) return { problem: `two devices have the id "${id}"`, hint: 'give each its own id=' };
     // The root complex integrated endpoint: QEMU adds the Express capability on an Express bus only.
@@ -71,9 +48,9 @@ export function addUsb(setting: UsbSetting): UsbParts | BoardError {
       trace,
       personality,
       model: modelOf(device),
-      behindPort: port !== undefined,
+      behindPort: place.behindPort,
     });
-    controller.pci.plug(port?.secondary ?? bus, slot!);
+    controller.pci.plug(place.bus, place.slot);
     controllers.set(id, controller);
   }
   const devices: UsbDevice[] = [];
@@ -100,11 +77,6 @@ function modelOf(device: ControllerOption): XhciModel {
     interrupters: device.interrupters ?? model.interrupters,
     slots: device.slots ?? model.slots,
   };
-}
-
-function firstFreeSlot(bus: PciBus): number | undefined {
-  for (let slot = FIRST_SLOT; slot <= LAST_SLOT; slot += 1) if (bus.at(slot, 0) === undefined) return slot;
-  return undefined;
 }
 
 /** Plugs a device in; the error, or what the device keeps as state of its own. */

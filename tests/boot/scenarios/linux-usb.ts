@@ -1,11 +1,8 @@
 /** Debian's kernel with its own xHCI, storage and HID drivers: a stick that is read and written, a keyboard that is typed on. */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { RawImage } from '../../../src/devices/block/raw-image.ts';
 import { MemoryFile } from '../../../src/devices/block/testing/memory-file.ts';
-import { filesUnder, unpacked } from '../../oracles/debian-packages.ts';
-import { compareLog, type LinuxForm, linuxPlan, POWER_OFF, typed } from '../linux-guest.ts';
+import { compareLog, type LinuxForm, linuxPlan, moduleFiles, POWER_OFF, typed, variedBytes } from '../linux-guest.ts';
 import type { BootGuest, BootScenario, BootStep } from '../scenario.ts';
 
 const MIB = 1024 * 1024;
@@ -27,30 +24,7 @@ const WORDS_AT = 100;
 /** Linux's numbers of the keys of "dma" (input-event-codes.h). */
 const KEYS_TYPED = [32, 50, 30];
 
-/** The same bytes in every run, none of them like the next megabyte's. */
-function stickContents(): Uint8Array {
-  const words = new Uint32Array((STICK_MEGABYTES * MIB) / 4);
-  let state = 0x2545_f491;
-  for (let index = 0; index < words.length; index += 1) {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    words[index] = state;
-  }
-  return new Uint8Array(words.buffer);
-}
-
-function moduleFiles(): Record<string, Uint8Array> {
-  const tree = unpacked('linux-image-amd64');
-  const paths = filesUnder(join(tree, 'lib/modules'));
-  return Object.fromEntries(
-    MODULES.map((name) => {
-      const path = paths.find((each) => each.endsWith(`/${name}.ko`));
-      if (path === undefined) throw new Error(`the kernel's package has no module ${name}`);
-      return [`modules/${name}.ko`, readFileSync(path)];
-    }),
-  );
-}
+const stickContents = (): Uint8Array => variedBytes(STICK_MEGABYTES * MIB);
 
 const LOAD = `for m in ${MODULES.join(' ')}; do insmod /modules/$m.ko || echo "cannot load $m"; done; until [ -b /dev/sda ]; do sleep 0.1; done; echo modules=$(wc -l < /proc/modules)`;
 /** For QEMU, where nothing but the log is of interest: until both devices have said all that they say. */
@@ -109,7 +83,7 @@ function scenario(form: LinuxForm, budgetSeconds: number): BootScenario {
     budgetSeconds,
     maxInstructions: 20e9,
     build: () => {
-      const plan = linuxPlan(form, moduleFiles());
+      const plan = linuxPlan(form, moduleFiles('generic', MODULES));
       const contents = stickContents();
       return {
         ...plan,

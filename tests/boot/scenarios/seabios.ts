@@ -13,9 +13,9 @@ import type { BootGuest, BootPlan, BootScenario, BootStep } from '../scenario.ts
 const MIB = 1024 * 1024;
 const FILE = '/usr/share/seabios/bios-256k.bin';
 /** A MiB of data, read 32 KiB at a time. */
-const CONTENTS: BootDiskContents = { sectors: 2048, seed: 1, writes: true };
+export const CONTENTS: BootDiskContents = { sectors: 2048, seed: 1, writes: true };
 /** A second disk, which must not be taken for the first. */
-const OTHER: BootDiskContents = { sectors: 64, seed: 2 };
+export const OTHER: BootDiskContents = { sectors: 64, seed: 2 };
 const POWER_OFF: BootStep = { printed: 'boot: power off\n' };
 
 export function seabios(): FirmwareOption {
@@ -45,7 +45,8 @@ interface Disks {
   readonly check?: (guest: BootGuest) => readonly string[];
 }
 
-function plan({ devices, files, boots, boot = {}, steps = [], qemu, check }: Disks): BootPlan {
+/** SeaBIOS with these disks, of which it boots the right one, as on QEMU. */
+export function diskPlan({ devices, files, boots, boot = {}, steps = [], qemu, check }: Disks): BootPlan {
   // QEMU first: the guest writes to its disk.
   const theirs = qemu === undefined ? undefined : qemuSerial([...qemu, '-bios', FILE], files);
   if (qemu !== undefined && theirs === undefined) throw new MissingPart('no QEMU: apt-get install qemu-system-x86');
@@ -88,7 +89,7 @@ function written(bytes: Uint8Array, before: Uint8Array): readonly string[] {
 function onAhci(): BootPlan {
   const hd = bootDisk(CONTENTS);
   const before = hd.slice();
-  return plan({
+  return diskPlan({
     files: { hd },
     boots: CONTENTS,
     devices: () => [{ kind: 'ide-hd', drive: 'hd', bus: 'ide.0' }],
@@ -100,7 +101,7 @@ function onAhci(): BootPlan {
 function onStick(): BootPlan {
   const stick = bootDisk(CONTENTS);
   const before = stick.slice();
-  return plan({
+  return diskPlan({
     files: { stick },
     boots: CONTENTS,
     devices: ({ stick: disk }) => [
@@ -117,7 +118,7 @@ function onStick(): BootPlan {
 
 function stickAndKeyboard(): BootPlan {
   const boots = { ...CONTENTS, waitsForKey: true };
-  return plan({
+  return diskPlan({
     files: { stick: bootDisk(boots) },
     boots,
     devices: ({ stick }) => [
@@ -132,7 +133,7 @@ function stickAndKeyboard(): BootPlan {
 
 function fromDisc(): BootPlan {
   const boots = { ...CONTENTS, writes: false };
-  return plan({
+  return diskPlan({
     files: { cd: bootDisc(boots) },
     boots,
     devices: () => [{ kind: 'ide-cd', drive: 'cd', bus: 'ide.2' }],
@@ -143,7 +144,7 @@ function fromDisc(): BootPlan {
 
 /** A disk on AHCI would come first; the index says otherwise. */
 function virtioByIndex(): BootPlan {
-  return plan({
+  return diskPlan({
     files: { hd: bootDisk(OTHER), disk: bootDisk(CONTENTS) },
     boots: CONTENTS,
     devices: () => [
@@ -160,7 +161,7 @@ function virtioByIndex(): BootPlan {
 
 function fromQcow2(): BootPlan {
   const boots = { ...CONTENTS, writes: false };
-  return plan({
+  return diskPlan({
     files: { hd: qcow2Disk(bootDisk(boots)) },
     boots,
     devices: () => [{ kind: 'ide-hd', drive: 'hd', bus: 'ide.1' }],
@@ -171,7 +172,7 @@ function fromQcow2(): BootPlan {
 /** ESC and a number, on the USB keyboard, choose the second disk. */
 function byMenu(): BootPlan {
   const boots = { ...CONTENTS, writes: false };
-  return plan({
+  return diskPlan({
     files: { first: bootDisk(OTHER), second: bootDisk(boots) },
     boots,
     boot: { menu: true },
