@@ -72,7 +72,7 @@ done < "$objects/list"
 
 # The BIOS images that walk through the processor's modes and task switches: raw bytes, no ELF file.
 for image in modes tasks; do
-    $CC -c "guests/$image/bios.S" -o "$objects/$image.o"
+    $CC -Iguests/lib -c "guests/$image/bios.S" -o "$objects/$image.o"
     ld -m elf_x86_64 -N --no-warn-rwx-segments -Ttext=0 -e 0 -o "$objects/$image.elf" "$objects/$image.o"
     objcopy -O binary -j .text "$objects/$image.elf" "$built/$image.bin"
 done

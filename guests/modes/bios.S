@@ -3,7 +3,8 @@
  * dword a line: real mode, 32- and 16-bit protected mode, ring 3, virtual-8086 with a monitor, unreal mode, long mode,
  * compatibility mode, and back. The same bytes run under QEMU with -bios, and what they write is compared.
  */
-        .set    PORT, 0xe9
+#include "debug-port.inc"
+
         .set    STACK, 0x7000
         .set    TSS, 0x2000
         .set    TABLES, 0x10000         /* page tables of long mode */
@@ -13,31 +14,6 @@
         .code16
         .global image
 image:
-
-/* Prints EAX. Any mode's code may call its own copy; nothing but flags changes. */
-        .macro  printer name, ret_
-\name:  push    %eax
-        push    %ecx
-        push    %edx
-        mov     %eax, %edx
-        mov     $8, %ecx
-1:      rol     $4, %edx
-        mov     %dl, %al
-        and     $15, %al
-        cmp     $10, %al
-        jb      2f
-        add     $39, %al
-2:      add     $48, %al
-        out     %al, $PORT
-        dec     %ecx
-        jnz     1b
-        mov     $10, %al
-        out     %al, $PORT
-        pop     %edx
-        pop     %ecx
-        pop     %eax
-        \ret_
-        .endm
 
         printer print16, ret
 

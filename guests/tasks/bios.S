@@ -3,7 +3,8 @@
  * state segments, an LDT, ring 3, the T bit, page tables that change, and every fault of a switch. It writes what it sees to
  * the debug port, one hexadecimal dword a line. The same bytes run under QEMU with -bios, and what they write is compared.
  */
-        .set    PORT, 0xe9
+#include "debug-port.inc"
+
         .set    ROM, 0xf0000
         .set    IDT, 0x1000
         .set    GDT, 0x1800
@@ -65,27 +66,7 @@ start:  cli
         ljmpl   $CODE, $ROM + protected
 
         .code32
-print:  push    %eax
-        push    %ecx
-        push    %edx
-        mov     %eax, %edx
-        mov     $8, %ecx
-1:      rol     $4, %edx
-        mov     %dl, %al
-        and     $15, %al
-        cmp     $10, %al
-        jb      2f
-        add     $39, %al
-2:      add     $48, %al
-        out     %al, $PORT
-        dec     %ecx
-        jnz     1b
-        mov     $10, %al
-        out     %al, $PORT
-        pop     %edx
-        pop     %ecx
-        pop     %eax
-        ret
+        printer print, ret
 
         .macro  show value
         mov     \value, %eax
