@@ -12,7 +12,7 @@ export function cpuOptionMessage({ problem, word, candidates }: CpuOptionProblem
     case 'unknown-model':
       return {
         message: `the CPU model "${word}" is not supported${didYouMean(word, candidates)}`,
-        hint: `models: ${candidates.join(', ')}`,
+        hint: `models: ${candidates.join(', ')}; "max" has everything that dmascope implements`,
       };
     case 'unknown-feature':
       return {

@@ -2,6 +2,7 @@
 import { LOG_ITEMS } from '../../debug/log-items.ts';
 import { attachQemuLog } from '../../debug/qemu-log.ts';
 import { TRACE_EVENT_NAMES } from '../../debug/trace-lines.ts';
+import { RAM_MAX, RAM_TRACKED_MAX } from '../../machine/boards/ram-limits.ts';
 import type { Outcome } from '../../machine/outcome.ts';
 import type { Interaction } from '../console/interaction.ts';
 import { createDisassembler } from '../disassembler.ts';
@@ -30,6 +31,11 @@ export async function runQemuForm(host: Host, services: Services, args: readonly
   }
   const { configuration } = read;
   if (!configuration.machineNamed) talk.note("no -M: QEMU would build its default board 'pc'; this is a q35");
+  if (configuration.ramBytes > RAM_TRACKED_MAX && configuration.ramBytes <= RAM_MAX) {
+    talk.note(
+      `with more than ${RAM_TRACKED_MAX / 2 ** 20}M of RAM a report cannot name the line that stored a pointer`,
+    );
+  }
   const files = new OpenDrives(host);
   try {
     const { exitCode } = await execute(host, services, talk, executionOf(host, files, configuration));
@@ -52,7 +58,7 @@ function executionOf(host: Host, files: OpenDrives, configuration: QemuConfigura
       processors: configuration.processors,
       cpuModel: configuration.cpuModel,
       personality: configuration.personality,
-      trackWriters: true,
+      trackWriters: configuration.ramBytes <= RAM_TRACKED_MAX,
       ...buildBoard(host, files, configuration),
     },
     limits: { maxInstructions: configuration.maxInstructions, maxTime: configuration.maxTime },

@@ -72,7 +72,8 @@ function readMachine(option: string, { configuration }: OptionContext, argument:
         refuse(option, argument, `the machine "${value}" is not supported`, 'use -M q35');
       configuration.machineNamed = true;
     } else if (key === 'accel') {
-      if (value !== 'tcg')
+      // `kvm:tcg` means tcg where there is no KVM, and here there is none.
+      if (!value.split(':').includes('tcg'))
         refuse(option, argument, `the accelerator "${value}" is not supported`, 'dmascope emulates: accel=tcg');
     } else if (key === 'max-ram-below-4g') {
       configuration.maxRamBelow4g = checkedRamBelow4g(parseSize(value), value);
@@ -254,7 +255,7 @@ export const UNSUPPORTED_OPTIONS: Readonly<Record<string, string>> = {
   blockdev: 'use -drive file=PATH,if=none,id=NAME',
   usb: 'there is no USB 1.1 or 2.0 controller: use -device qemu-xhci',
   usbdevice: 'use -device qemu-xhci -device usb-kbd',
-  netdev: 'there is no network',
+  netdev: 'there is no network: leave it out, and -device NAME,netdev= too',
   chardev: 'use -serial stdio or -serial file:PATH',
   mon: 'the monitor is not supported yet',
   qmp: 'QMP is not supported yet',
@@ -263,25 +264,25 @@ export const UNSUPPORTED_OPTIONS: Readonly<Record<string, string>> = {
   qtest: 'qtest is not supported yet',
   icount: 'time is always counted in instructions here; leave it out',
   loadvm: 'snapshots are not supported yet',
-  set: 'this is not supported',
+  set: 'write the property where its device stands: -device NAME,PROPERTY=VALUE',
   dtb: 'a PC has no device tree',
   smbios: 'the SMBIOS tables are as they are',
   acpitable: 'the ACPI tables are as they are',
   'enable-kvm': 'dmascope emulates every instruction itself: leave it out',
-  daemonize: 'this is not supported',
+  daemonize: 'put & behind the command line',
   spice: 'there is no display',
   vnc: 'there is no display',
   'no-shutdown': 'dmascope always ends with the guest',
   'no-acpi': 'the board always has ACPI',
   'no-hpet': 'the HPET cannot be left out',
-  action: 'this is not supported',
+  action: 'leave it out',
   watchdog: 'there is no watchdog',
   plugin: 'TCG plugins are not supported',
-  dfilter: 'this is not supported',
-  pidfile: 'this is not supported',
+  dfilter: 'leave it out',
+  pidfile: 'the shell has it in $!',
   k: 'there is no display',
   'full-screen': 'there is no display',
-  sandbox: 'this is not supported',
+  sandbox: 'leave it out',
   L: 'give firmware by its path: -bios FILE',
-  singlestep: 'this is not supported',
+  singlestep: 'leave it out',
 };

@@ -4,12 +4,9 @@ import { checkBootLetters } from './q35-boot-order.ts';
 import { checkFirmware } from './q35-firmware.ts';
 import { checkFlash } from './q35-flash.ts';
 import type { BoardError, Q35Options } from './q35-options.ts';
+import { RAM_MAX, RAM_TRACKED_MAX } from './ram-limits.ts';
 
 const MIB = 1024 * 1024;
-/** Everything stands in one WebAssembly memory of at most 4 GiB; this is the most RAM that fits beside the core's state. */
-const RAM_MAX = 3584 * MIB;
-/** With writers tracked, half as much again. */
-const RAM_TRACKED_MAX = 2304 * MIB;
 
 export function checkOptions(options: Q35Options): BoardError | undefined {
   return (
@@ -39,6 +36,9 @@ function checkRam(options: Q35Options): BoardError | undefined {
   if (ramBytes <= limit) return undefined;
   return {
     problem: `${mib} MiB of RAM do not fit: ${limit / MIB} MiB is the most${trackWriters ? ' while writers are tracked' : ''}`,
-    hint: trackWriters && ramBytes <= RAM_MAX ? 'give less, or --no-who-wrote' : 'give less',
+    hint:
+      trackWriters && ramBytes <= RAM_MAX
+        ? `give at most ${limit / MIB}M, or --no-who-wrote`
+        : `give at most ${limit / MIB}M: a WebAssembly memory of 4 GiB holds the RAM and all the rest`,
   };
 }

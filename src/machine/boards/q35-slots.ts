@@ -78,7 +78,7 @@ export class PciSlots {
     if (slot >= 1 && slot <= LAST_SLOT && bus.at(slot, 0) === undefined) return { bus, slot, behindPort: false };
     return {
       problem: `PCI slot ${given ?? 'none'} for ${kind} is not free`,
-      hint: `give addr= from 1 to ${LAST_SLOT}`,
+      hint: `give another addr=, in hex from 1 to ${LAST_SLOT.toString(16)}, or none`,
     };
   }
 }
