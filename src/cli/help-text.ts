@@ -119,6 +119,8 @@ A terminal is read as soon as the guest runs. A pipe or a file is read with --in
 is reported as stuck at once. Typed text enters at the instruction count that the guest has reached: only --type and
 a file make the same run every time.
 
+On a terminal guest time keeps to the clock in boot and in QEMU's form; --pace fast, -dmascope pace=fast skip waits.
+
   --type 'root\\n@"login: "' --type 'poweroff\\n@"# "'    in this order, each after its prompt
   --type '\\x03@10'                                     Ctrl-C after 10 s of guest time
 `;

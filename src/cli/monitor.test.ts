@@ -105,7 +105,9 @@ describe('what it shows', () => {
     const help = guest.monitor('help', false).text;
     for (const name of ['system_reset', 'system_powerdown', 'sendkey', 'info block']) expect(help).toContain(name);
     expect(guest.monitor('help sendkey', false).text).toMatch(/^sendkey keys \[hold_ms\] -- .*\n$/);
-    expect(guest.monitor('info blok', false).text).toBe("unknown command: 'info blok'\n");
+    expect(guest.monitor('info blok', false).text).toBe(
+      'unknown command: \'info blok\' ("info" lists those that are there)\n',
+    );
     expect(guest.monitor('xp /4xw', false).text).toBe('an address is missing\n');
   });
 });

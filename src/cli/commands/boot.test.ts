@@ -55,6 +55,22 @@ describe('dmascope boot tells what it was given', () => {
     ]);
   });
 
+  it('a disc that is cut off is started all the same, but that is said', async () => {
+    const disc = (blocks: number) => {
+      const descriptor = `\x01CD001\x01${'\0'.repeat(73)}${String.fromCharCode(blocks)}`.padEnd(128, '\0');
+      return `${'\0'.repeat(0x8000)}${descriptor}\0\x08`.padEnd(20 * 2048, '\0');
+    };
+    const said = async (blocks: number) => {
+      const host = new ByteHost();
+      host.files.set('disc.iso', disc(blocks)).set(ROM, 'rom'.padEnd(0x1_0000));
+      const { err, exitCode } = await dmascope(['boot', 'disc.iso'], [{}], host);
+      expect(exitCode).toBe(0);
+      return err;
+    };
+    expect(await said(24)).toContain('note: disc.iso is cut off: its volume has 49152 bytes, the file has 40960; copy');
+    expect(await said(20)).not.toContain('cut off');
+  });
+
   it('disks, discs and sticks stand beside a kernel', async () => {
     const { spec } = await boot(['vmlinuz', '--stick', 'disk.img', '--cdrom', 'disc.iso']);
     expect(spec?.board?.drives).toMatchObject([{ media: 'cdrom', index: 0 }]);

@@ -30,6 +30,21 @@ describe('a terminal', () => {
     expect(host.input).toMatchObject({ opened: 'raw', closed: true });
   });
 
+  it('sees guest time keep to the clock in the form of QEMU, as on QEMU; a script need not wait', async () => {
+    const idle: Script = { length: 5e9, nextDeadline: 5e9 };
+    const pauses = async (kind: 'terminal' | 'pipe', ...flags: string[]) => {
+      const host = new FakeHost();
+      host.input.kind = kind;
+      host.milliseconds = () => host.clock;
+      await qemu(host, idle, '-dmascope', 'max-time=4', ...flags);
+      return host.pauses.length;
+    };
+    expect(await pauses('terminal', '-nographic')).toBeGreaterThan(0);
+    expect(await pauses('terminal', '-nographic', '-dmascope', 'pace=fast')).toBe(0);
+    expect(await pauses('terminal', '-display', 'none', '-serial', 'null')).toBe(0);
+    expect(await pauses('pipe', '-nographic')).toBe(0);
+  });
+
   it('is not touched with --input none, and the guest is stuck at once', async () => {
     const host = terminal('go');
     const { err } = await run(host, WAITING, '--input', 'none');

@@ -67,17 +67,19 @@ function executionOf(host: Host, files: OpenDrives, configuration: QemuConfigura
     reports: configuration.reports,
     json: false,
     quiet: false,
-    interaction: interactionOf(configuration),
+    interaction: interactionOf(host, configuration),
     screendump: configuration.screendump,
     exitCode: (outcome) => qemuExitCode(outcome, configuration.expect !== undefined),
     attach: (context) => attachLog(context, host, configuration),
   };
 }
 
-function interactionOf(configuration: QemuConfiguration): Interaction {
+function interactionOf(host: Host, configuration: QemuConfiguration): Interaction {
   const { input, pace, typed, expect, monitorOnStdio } = configuration;
   const first = configuration.serials[0];
   const onStdio = first?.kind === 'stdio';
+  // Whoever sits at a boot menu wants to see it; a script need not wait.
+  const somebodySits = host.input.kind === 'terminal' && input !== 'none' && (onStdio || monitorOnStdio);
   return {
     console: {
       // As QEMU, a port on stdio takes what a pipe holds, too.
@@ -85,7 +87,7 @@ function interactionOf(configuration: QemuConfiguration): Interaction {
       keys: onStdio && first.multiplexed ? 'prefix' : 'interrupt',
       focus: monitorOnStdio ? 'monitor-only' : 'serial',
     },
-    pace,
+    pace: pace ?? (somebodySits ? 'real' : 'fast'),
     typed,
     expect,
     startStopped: configuration.startStopped,

@@ -60,7 +60,8 @@ export interface QemuConfiguration {
   maxTime: number | undefined;
   symbols: string | undefined;
   input: 'auto' | 'stdin' | 'none';
-  pace: Pace;
+  /** `undefined`: as a person at a terminal or a script wants it. */
+  pace: Pace | undefined;
   typed: TypedText[];
   expect: Uint8Array | undefined;
   /** `-monitor stdio`. */
@@ -108,7 +109,7 @@ export function defaultConfiguration(): QemuConfiguration {
     maxTime: undefined,
     symbols: undefined,
     input: 'auto',
-    pace: 'fast',
+    pace: undefined,
     typed: [],
     expect: undefined,
     monitorOnStdio: false,

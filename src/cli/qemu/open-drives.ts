@@ -2,7 +2,9 @@
 import type { BlockDevice } from '../../devices/block/block-device.ts';
 import { openImage } from '../../devices/block/open-image.ts';
 import { FileProblem, type Host, type OpenFile } from '../host.ts';
+import { Talk } from '../talk.ts';
 import { UsageError } from '../usage-error.ts';
+import { cutDisc } from './disc-size.ts';
 import type { DriveRequest } from './drives.ts';
 
 /** What is open during a run. Written bytes are on the host's disk when {@link close} returns. */
@@ -26,6 +28,8 @@ export class OpenDrives {
     const snapshot = drive.readOnly ? false : (drive.snapshot ?? snapshotAll);
     const file = this.#file(drive, path, drive.readOnly || snapshot ? 'read' : 'read-write');
     if (file.size === 0) throw new UsageError(saying(drive, `${path} is empty`), emptyDiskHint(drive));
+    const cut = drive.media === 'cdrom' ? cutDisc(file) : undefined;
+    if (cut !== undefined) new Talk(this.#host).note(cut);
     const image = openImage(file, { id: drive.id, format: drive.format, snapshot });
     if ('problem' in image) throw new UsageError(saying(drive, image.problem), image.hint);
     if (image.readOnly && !drive.readOnly) {

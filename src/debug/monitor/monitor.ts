@@ -39,7 +39,8 @@ export class Monitor {
     if (command === undefined) {
       if (name === 'info' && words.length === 1) return { text: infoList() };
       const base = name === 'info' ? `info ${words[1]}` : name.split('/')[0]!;
-      return { text: `unknown command: '${base}'\n` };
+      const list = name === 'info' ? 'info' : 'help';
+      return { text: `unknown command: '${base}' ("${list}" lists those that are there)\n` };
     }
     return command.run({ ...this.#ports, paused, selected: this.#selected }, rest);
   }
