@@ -68,12 +68,21 @@ describe('protected mode checks of memory operands (Intel SDM Vol. 3A 5.3, 5.5)'
     // mov cs:[data], eax
     machine.protect([0x2e, ...write(LEGACY.data)]);
     expect(machine.raised()).toEqual({ vector: 13, error: 0, ip: LEGACY.code });
-    // Execute-only code cannot be loaded into DS, but its own CS override reads it.
+    // Execute-only code cannot be loaded into DS, and a CS override does not read it either.
     const other = new LegacyMachine();
     other.describe(0, 0x2_ffff, EXECUTE_ONLY);
     other.protect([0xea, ...word(0x1_1000), TEST, 0]);
     other.write(0x1_1000, Uint8Array.from([0x2e, ...read(LEGACY.code)]));
     expect(other.raised()).toEqual({ vector: 13, error: 0, ip: 0x1_1000 });
+  });
+
+  it('flushes the cache line of execute-only code (Vol. 2, CLFLUSH)', () => {
+    const machine = new LegacyMachine();
+    machine.describe(0, 0x2_ffff, EXECUTE_ONLY);
+    machine.protect([0xea, ...word(0x1_1000), TEST, 0]);
+    // clflush cs:[code]; int 0x40
+    machine.write(0x1_1000, Uint8Array.from([0x2e, 0x0f, 0xae, 0x3d, ...word(LEGACY.code), 0xcd, 0x40]));
+    expect(machine.raised().vector).toBe(0x40);
   });
 
   it.each([

@@ -305,6 +305,21 @@ describe('descriptors and segments', () => {
     expect(machine.reg('rsp')).toBe(BigInt(AT.stack));
   });
 
+  it('IRETQ from 64-bit code to a 16-bit stack sets SP alone, as processors do', () => {
+    const machine = new LongModeMachine();
+    // The descriptor of the user's data, here 16-bit data of level 0.
+    const stack = 0x20;
+    machine.setU64(AT.gdt + stack, 0x0000_9300_0000_ffffn);
+    const start = BigInt(AT.stack);
+    machine.boot((code) => {
+      code.mov(RAX, stack).bytes(0x50).mov(RAX, 0x1234_8640).bytes(0x50, 0x6a, 2);
+      code.mov(RAX, SELECTOR.code32).bytes(0x50).mov(RAX, AT.handlers).bytes(0x50).iretq();
+    });
+    machine.write(AT.handlers, Uint8Array.of(0xf4));
+    expect(machine.processor.run(100)).toBe('halted');
+    expect(machine.reg('rsp')).toBe(((start - 40n) & ~0xffffn) | 0x8640n);
+  });
+
   it('IRETQ refuses an outer stack of the wrong level and leaves everything as it was', () => {
     const { error, machine } = faulted(13, (code) => {
       code.mov(RAX, SELECTOR.data).bytes(0x50).mov(RAX, AT.stackUser).bytes(0x50, 0x6a, 2);

@@ -7,11 +7,12 @@ import {
 import {
   ATTRIBUTE_BIG, ATTRIBUTE_LONG, ATTRIBUTE_RW, ATTRIBUTE_S, addToStack, checkStackDescriptor, descriptorAttributes,
   descriptorBase, descriptorDpl, descriptorIsSystem, descriptorLimit, descriptorPresent, descriptorType,
-  dropInnerSegments, fetchDescriptor, frameValue, isNull, peekFrame, setFromDescriptor, setRealSegment, stackMask,
+  dropInnerSegments, fetchDescriptor, frameValue, isNull, peekFrame, setFromDescriptor, setRealSegment,
 } from './segments';
 import {
   FLAGS_ARITHMETIC, FLAG_AC, FLAG_DF, FLAG_ID, FLAG_IF, FLAG_IOPL, FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VIF, FLAG_VIP, FLAG_VM, GP,
-  NP, SS, code64, cpl, longMode, raise, raiseGeneralProtection, segmentLimit, setCpl, setSegment, updateMode,
+  NP, SS, code64, cpl, longMode, raise, raiseGeneralProtection, segmentAttributes,
+  segmentLimit, setCpl, setSegment, updateMode,
 } from './state';
 import { nextRipOf, sizeOf } from './system-operands';
 import { returnToTask } from './task-switch';
@@ -62,10 +63,11 @@ function loadReturnStack(value: u32, level: u32): void {
   }
 }
 
-/** Sets RSP as the stack segment just loaded has it. */
+/** Sets RSP as the stack segment just loaded has it: of a 16-bit stack SP alone, also when 64-bit code is left. */
 function setStackPointer(value: u64, toCode64: bool): void {
-  const mask = toCode64 ? ~0 : stackMask();
-  store<u64>(RSP, mask == 0xffff ? (load<u64>(RSP) & ~0xffff) | (value & 0xffff) : value & mask);
+  if (toCode64) store<u64>(RSP, value);
+  else if (segmentAttributes(SEG_SS) & ATTRIBUTE_BIG) store<u64>(RSP, value & 0xffff_ffff);
+  else store<u16>(RSP, <u16>value);
 }
 
 /**

@@ -8,7 +8,8 @@ import { lacks } from './features';
 import { arithmeticFlags, FLAGS_ADD, FLAGS_SUB, setArithmeticFlags, setFlags } from './flags';
 import {
   addressMask, assign, dst, effective, finishPair, FORM_MI, FORM_MR, FORM_RI, FORM_RM, FORM_RR, hasMemory, imm, linear,
-  modifyPair, offsetOf, readAt, reg, setReg, setTarget, signed, source, src, target, writeAt,
+  modifyPair, offsetOf, readAt, reg, setReg, setTarget, signed, source, src, target, withRights,
+  writeAt,
 } from './operands';
 import { isLoadForm } from './arithmetic';
 import { FLAG_ZF, GP, raise, selector, UD } from './state';
@@ -148,9 +149,9 @@ export function nop(_u: u32): i32 {
   return NEXT;
 }
 
-/** CLFLUSH and its kin: nothing is cached, but the address is checked as a load's. */
+/** CLFLUSH and its kin: nothing is cached, but the address is checked as a load's; execute-only code may be flushed. */
 export function clflush(u: u32): i32 {
-  return readAt<u8>(u, effective(u)) ? NEXT : FAULTED;
+  return readAt<u8>(u, withRights(effective(u), 0)) ? NEXT : FAULTED;
 }
 
 // --- Exchange ----------------------------------------------------------------------------------------------------------
