@@ -3,11 +3,14 @@ import { describe, expect, it } from 'vitest';
 import type { Row } from '../../src/cpu/isa/row.ts';
 import { OPCODE_TABLE } from '../../src/cpu/isa/table.ts';
 import { hexCode, rowName } from './native/batch.ts';
-import { CaseView } from './native/case-layout.ts';
+import { AT, CaseView } from './native/case-layout.ts';
 import { differences } from './native/comparison.ts';
 import { Emulator } from './native/emulator.ts';
 import { decodeFixtures, FIXTURES, type Fixture, rowKey } from './native/fixtures.ts';
 import { reasonToLeaveOut } from './native/left-out.ts';
+import { codeBits, localSegment } from './native/local-segments.ts';
+
+const stackSize = (selector: number) => localSegment(selector)?.bits ?? 32;
 
 const { processor, fixtures } = decodeFixtures(readFileSync(FIXTURES));
 const emulator = new Emulator();
@@ -36,6 +39,22 @@ describe(`instructions do what a real processor did (${processor})`, () => {
   it('has no fixtures of rows that are gone', () => {
     const keys = new Set(OPCODE_TABLE.map(rowKey));
     expect([...byKey.keys()].filter((key) => !keys.has(key))).toEqual([]);
+  });
+
+  it('has them in code of every size, with stacks of both sizes and with limits that are passed', () => {
+    const count = (which: (fixture: Fixture) => boolean) => fixtures.filter(which).length;
+    const [CS, SS, STACK_FAULT, GENERAL_PROTECTION] = [0, 1, 12, 13];
+    for (const bits of [16, 32, 64] as const) {
+      const inCode = (before: CaseView) => codeBits(before.segment(CS)) === bits;
+      expect(count(({ before }) => inCode(before))).toBeGreaterThan(2000);
+      if (bits === 64) continue;
+      for (const stackBits of [16, 32] as const)
+        expect(count(({ before }) => inCode(before) && stackSize(before.segment(SS)) === stackBits)).toBeGreaterThan(
+          200,
+        );
+      for (const vector of [STACK_FAULT, GENERAL_PROTECTION])
+        expect(count(({ before, after }) => inCode(before) && after.u32(AT.vector) === vector)).toBeGreaterThan(10);
+    }
   });
 
   it.each(rows.map((row) => [rowKey(row), row] as const))('%s', (key, row) => {

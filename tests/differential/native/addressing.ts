@@ -3,6 +3,7 @@ import type { Dice } from '../../fuzz/dice.ts';
 import { integer } from './base-state.ts';
 import * as at from './case-layout.ts';
 import { AT, type CaseView } from './case-layout.ts';
+import { baseOf, localSegment } from './local-segments.ts';
 
 /** Segment override bytes, in the order es cs ss ds fs gs. */
 export const OVERRIDES = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65] as const;
@@ -28,8 +29,20 @@ export interface Addressing {
   readonly taken: Set<number>;
 }
 
+/** Around the limit of a segment that ends, or begins, in the data. */
+function limitTarget(one: CaseView, dice: Dice, override: number): bigint | undefined {
+  const segment = one.is64 ? undefined : localSegment(one.segment(overridden(override, false)));
+  if (segment === undefined) return undefined;
+  const edge = segment.base + segment.limit;
+  return edge >= at.DATA && edge < at.DATA + at.DATA_BYTES ? BigInt(edge + 4 - dice.below(24)) : undefined;
+}
+
 /** Where the operand shall lie: mostly in the window; at its ends, where pages end; now and then where nothing is. */
-export function linearTarget(one: CaseView, dice: Dice): bigint {
+export function linearTarget(one: CaseView, dice: Dice, override: number): bigint {
+  const limit = dice.chance(6) ? limitTarget(one, dice, override) : undefined;
+  if (limit !== undefined) return limit;
+  // Code segments have no data in them.
+  if (override === 1 && localSegment(one.segment(0)) && dice.chance(2)) return BigInt(at.CODE + dice.below(0x1100));
   const window = BigInt(one.u32(AT.window));
   const kind = dice.below(32);
   if (kind < 12) return window + BigInt(16 * (4 + dice.below(24)));
@@ -46,11 +59,15 @@ export function linearTarget(one: CaseView, dice: Dice): bigint {
     : 0x7000_0000n;
 }
 
-/** Base of the segment that the operand is in. `stack`: SS without an override. */
+/** The segment that an operand is in, as an index of a case's segments. `stack`: SS without an override. */
+function overridden(override: number, stack: boolean): number {
+  return override === -1 ? (stack ? 1 : 2) : [3, 0, 1, 2, 4, 5][override]!;
+}
+
+/** Base of the segment that the operand is in. */
 function segmentBase(one: CaseView, override: number, stack: boolean): bigint {
   if (one.is64) return override === 4 ? one.u64(AT.fsBase) : override === 5 ? one.u64(AT.gsBase) : 0n;
-  const index = override === -1 ? (stack ? 1 : 2) : [3, 0, 1, 2, 4, 5][override]!;
-  return one.segment(index) === at.LOCAL_DATA ? BigInt(at.SEGMENT_BASE) : 0n;
+  return BigInt(baseOf(one.segment(overridden(override, stack))));
 }
 
 function little(value: bigint, bytes: number): number[] {

@@ -5,6 +5,7 @@ import { fxImage, X87_PLAIN, x87Memory, x87Of } from '../../../src/cpu/testing/x
 import type { Dice } from '../../fuzz/dice.ts';
 import * as at from './case-layout.ts';
 import { AT, type CaseView } from './case-layout.ts';
+import { baseOf } from './local-segments.ts';
 
 const POOL_BYTES = 0x1_0000;
 const POOL_SEED = 20_241_028;
@@ -85,18 +86,23 @@ export function baseState(one: CaseView, dice: Dice, x87: boolean): void {
   for (const [index, word] of memory.entries()) one.setU64(AT.data + index * 8, word);
 }
 
-/** Makes the state one of 32-bit code: eight registers of 32 bits; flat segments, or a local one with a base and limit. */
-export function in32BitCode(one: CaseView, local: boolean): void {
-  for (let number = 0; number < 16; number++) {
-    const value = number < 8 ? one.gpr(number) & 0xffff_ffffn : 0n;
-    const pointer = local && number >= 3 && number < 8;
-    one.setGpr(number, pointer ? value - BigInt(at.SEGMENT_BASE) : value);
-  }
+/** Segment registers that rbx, rsp, rbp, rsi and rdi point into, as indices of a case's segments. */
+const POINTERS = [
+  [3, 2],
+  [4, 1],
+  [5, 1],
+  [6, 2],
+  [7, 3],
+] as const;
+
+/** Makes the state one of 16- or 32-bit code: eight registers of 32 bits; segments `cs ss ds es fs gs`. */
+export function inLegacyCode(one: CaseView, selectors: readonly number[]): void {
+  for (const [index, selector] of selectors.entries()) one.setSegment(index, selector);
+  for (const [register, segment] of POINTERS)
+    one.setGpr(register, one.gpr(register) - BigInt(baseOf(one.segment(segment))));
+  for (let number = 0; number < 16; number++) one.setGpr(number, number < 8 ? one.gpr(number) & 0xffff_ffffn : 0n);
   one.bytes.fill(0, AT.xmm + 128, AT.xmm + 256);
-  const data = local ? at.LOCAL_DATA : at.FLAT_DATA;
-  for (const [index, selector] of [at.CODE_32, data, data, data, at.FLAT_DATA, at.LOCAL_DATA].entries()) {
-    one.setSegment(index, selector);
-  }
+  one.setU32(AT.codeBase, baseOf(selectors[0]!));
 }
 
 export function in64BitCode(one: CaseView): void {

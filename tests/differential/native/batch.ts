@@ -5,10 +5,11 @@ import { Dice } from '../../fuzz/dice.ts';
 import { AT, CASE_BYTES, CaseView } from './case-layout.ts';
 import { differences } from './comparison.ts';
 import type { Emulator } from './emulator.ts';
-import { generate } from './generator.ts';
+import { type Choices, type CodeBits, generate } from './generator.ts';
 import type { Host } from './host.ts';
 import { knownDifference } from './known-differences.ts';
 import { hostHas, reasonToLeaveOut } from './left-out.ts';
+import { codeBits } from './local-segments.ts';
 
 /** Cases in one run of the host's program: 8 MiB. */
 const FILE_CASES = 4096;
@@ -57,15 +58,17 @@ export interface Result {
   readonly unwritten: Set<Row>;
   /** How many cases each row had. */
   readonly perRow: Map<Row, number>;
+  /** How many cases there were in code of each size. */
+  readonly perBits: Map<CodeBits, number>;
 }
 
 const INT3 = 3;
 const DEBUG = 1;
 
 /** Makes one case of a batch. A choice that has no instance (an impossible length) is drawn again; false: none was found. */
-export function makeCase(one: CaseView, row: Row, seed: number, index: number): boolean {
+export function makeCase(one: CaseView, row: Row, seed: number, index: number, choices: Choices): boolean {
   const dice = caseDice(seed, index);
-  for (let attempt = 0; attempt < 8; attempt++) if (generate(one, row, dice, { code32: true })) return true;
+  for (let attempt = 0; attempt < 8; attempt++) if (generate(one, row, dice, choices)) return true;
   return false;
 }
 
@@ -88,6 +91,7 @@ export function runBatch(
   seed: number,
   first: number,
   count: number,
+  bits?: Choices['bits'],
 ): Result {
   const result: Result = {
     cases: 0,
@@ -96,6 +100,7 @@ export function runBatch(
     known: new Map(),
     unwritten: new Set(),
     perRow: new Map(),
+    perBits: new Map(),
   };
   for (let start = first; start < first + count; start += FILE_CASES) {
     const size = Math.min(FILE_CASES, first + count - start);
@@ -103,7 +108,8 @@ export function runBatch(
     const made: { readonly row: Row; readonly index: number }[] = [];
     for (let index = start; index < start + size; index++) {
       const row = rows[index % rows.length]!;
-      if (makeCase(new CaseView(before, made.length), row, seed, index)) made.push({ row, index });
+      if (makeCase(new CaseView(before, made.length), row, seed, index, { locals: host.locals, bits }))
+        made.push({ row, index });
     }
     compareFile(host, emulator, before.subarray(0, made.length * CASE_BYTES), made, result);
   }
@@ -132,6 +138,8 @@ function compareFile(
     }
     result.cases += 1;
     result.perRow.set(row, (result.perRow.get(row) ?? 0) + 1);
+    const bits = codeBits(start.segment(0));
+    result.perBits.set(bits, (result.perBits.get(bits) ?? 0) + 1);
     const vector = their.u32(AT.vector);
     if (vector !== INT3 && vector !== DEBUG) result.faults += 1;
     const found = ending === 'ended' ? differences(row, start, our, their) : ['our processor did not end the case'];

@@ -29,6 +29,8 @@ export const AT = {
   ymmHigh: 720,
   code: 976,
   data: 992,
+  /** Base of the code segment that the case begins in: RIP counts from there. */
+  codeBase: 2016,
 } as const;
 
 /** Linear addresses; the same on both sides. What is not here is not mapped. */
@@ -42,13 +44,10 @@ export const WINDOW_BYTES = 1024;
 export const BREAKPOINT = 0xcc;
 export const FILLER = 0x5a;
 
-/** Selectors of Linux: 64-bit and 32-bit code, flat data; and ours in the LDT: data from {@link SEGMENT_BASE} on. */
+/** Selectors of Linux: 64-bit and 32-bit code, flat data. Those of the LDT are in local-segments.ts. */
 export const CODE_64 = 0x33;
 export const CODE_32 = 0x23;
 export const FLAT_DATA = 0x2b;
-export const LOCAL_DATA = 0x07;
-export const SEGMENT_BASE = 0x4_8000;
-export const SEGMENT_LIMIT = 0x9fff;
 
 export const TRAP_FLAG = 0x100;
 
@@ -93,6 +92,11 @@ export class CaseView {
 
   setSegment(index: number, selector: number): void {
     this.view.setUint16(AT.segments + index * 2, selector, true);
+  }
+
+  /** Linear address of the instruction. */
+  get linearRip(): bigint {
+    return this.u64(AT.rip) + BigInt(this.u32(AT.codeBase));
   }
 
   get is64(): boolean {

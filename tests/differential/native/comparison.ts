@@ -2,6 +2,7 @@
 import type { Row } from '../../../src/cpu/isa/row.ts';
 import * as at from './case-layout.ts';
 import { AT, type CaseView } from './case-layout.ts';
+import { codeBits } from './local-segments.ts';
 
 /** CF PF AF ZF SF TF IF DF OF IOPL NT RF ID. */
 const COMPARED_FLAGS = 0x21_7fd5;
@@ -28,7 +29,7 @@ function undefinedFlags(row: Row): number {
 function resultUndefined(row: Row, before: CaseView): boolean {
   if (!/^(SH[LR]D|BSWAP)$/.test(row.mnemonic)) return false;
   const code = before.bytes.subarray(AT.code, AT.code + before.u32(AT.codeLength));
-  return code.includes(0x66);
+  return code.includes(0x66) !== (codeBits(before.segment(0)) === 16);
 }
 
 /** Distance of two 64-bit significands or doubles as units in the last place; anything else is far. */

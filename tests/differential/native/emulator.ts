@@ -9,6 +9,7 @@ import { fromFxImage } from '../../../src/cpu/testing/x87-cases.ts';
 import { setX87, x87StateOf } from '../../../src/cpu/testing/x87-state.ts';
 import * as at from './case-layout.ts';
 import { AT, type CaseView } from './case-layout.ts';
+import { attributesOf, descriptorOf, LOCAL_SEGMENTS, localSegment, WRAPPED_CODE } from './local-segments.ts';
 
 /** Physical addresses of tables that only the supervisor sees, mapped at {@link KERNEL}. */
 const PHYSICAL = {
@@ -52,10 +53,10 @@ const EFER = 0xd01n;
 /** An instruction is one unit, a repeated one as many as iterations; more than any case needs. */
 const BUDGET = 100_000;
 
-function localSegment(): bigint {
-  const base = BigInt(at.SEGMENT_BASE);
-  const attributes = 0x40f3n << 40n;
-  return (BigInt(at.SEGMENT_LIMIT) & 0xffffn) | ((base & 0xff_ffffn) << 16n) | attributes | ((base >> 24n) << 56n);
+/** Physical address of a case's code: where it is linear, but for the page that is mapped twice. */
+function codeAddress(one: CaseView): number {
+  const linear = Number(one.linearRip & 0xffff_ffffn);
+  return linear < at.CODE ? linear - WRAPPED_CODE + at.CODE + PAGE : linear;
 }
 
 /** By an exception, as every case should; at an instruction that nobody has written; not at all. */
@@ -68,7 +69,11 @@ export class Emulator {
   readonly #pattern = new Uint8Array(at.DATA_BYTES).fill(at.FILLER);
   #dirtyCode: readonly [number, number] = [at.CODE, at.CODE_BYTES];
 
-  constructor() {
+  readonly #locals: number;
+
+  /** `locals`: how many of {@link LOCAL_SEGMENTS} the host has. */
+  constructor(locals: number = LOCAL_SEGMENTS.length) {
+    this.#locals = locals;
     this.#processor = this.#machine.processor;
     this.#core = this.#processor.core;
     this.#tables();
@@ -90,12 +95,15 @@ export class Emulator {
     set(PHYSICAL.kernelPdpt, P | W | PS);
     set(PHYSICAL.pdpt, BigInt(PHYSICAL.pd) | P | W | U);
     set(PHYSICAL.pd, BigInt(PHYSICAL.pt) | P | W | U);
-    const page = (address: number, flags: bigint) => set(PHYSICAL.pt + (address / PAGE) * 8, BigInt(address) | flags);
+    const page = (address: number, flags: bigint, physical = address) =>
+      set(PHYSICAL.pt + (address / PAGE) * 8, BigInt(physical) | flags);
     for (let address = at.CODE; address < at.CODE + at.CODE_BYTES; address += PAGE) page(address, P | U);
     for (let address = at.DATA; address < at.DATA + at.DATA_BYTES; address += PAGE) page(address, P | W | U | NX);
+    page(WRAPPED_CODE, P | U, at.CODE + PAGE);
     page(at.READ_ONLY, P | U | NX);
     for (const [index, descriptor] of GDT.entries()) set(PHYSICAL.gdt + index * 8, descriptor);
-    set(PHYSICAL.ldt, localSegment());
+    for (const [index, segment] of LOCAL_SEGMENTS.slice(0, this.#locals).entries())
+      set(PHYSICAL.ldt + index * 8, descriptorOf(segment));
     const stack = KERNEL + BigInt(PHYSICAL.stack);
     set(PHYSICAL.tss + 4, stack);
     set(PHYSICAL.tss + 36, stack);
@@ -126,7 +134,9 @@ export class Emulator {
     core.setQuad(layout.IDT_BASE, KERNEL + BigInt(PHYSICAL.idt));
     core.setWord(layout.IDT_LIMIT, 0xfff);
     this.#segment(layout.SEG_TR, TSS_SELECTOR, KERNEL + BigInt(PHYSICAL.tss), 0x67, 0x8b);
-    this.#segment(layout.SEG_LDTR, LDT_SELECTOR, KERNEL + BigInt(PHYSICAL.ldt), 7, 0x82);
+    const ldtLimit = this.#locals * 8 - 1;
+    if (this.#locals > 0) this.#segment(layout.SEG_LDTR, LDT_SELECTOR, KERNEL + BigInt(PHYSICAL.ldt), ldtLimit, 0x82);
+    else this.#segment(layout.SEG_LDTR, 0, 0n, 0, 0);
     core.exports.stateChanged();
   }
 
@@ -136,14 +146,13 @@ export class Emulator {
 
   #userSegments(one: CaseView): void {
     const code = one.is64 ? 0xa0fb : 0xc0fb;
-    this.#segment(layout.SEG_CS, one.segment(0), 0n, 0xffff_ffff, code);
-    const registers = [layout.SEG_SS, layout.SEG_DS, layout.SEG_ES, layout.SEG_FS, layout.SEG_GS];
+    const registers = [layout.SEG_CS, layout.SEG_SS, layout.SEG_DS, layout.SEG_ES, layout.SEG_FS, layout.SEG_GS];
     for (const [index, register] of registers.entries()) {
-      const selector = one.segment(index + 1);
-      if (selector === at.LOCAL_DATA) {
-        this.#segment(register, selector, BigInt(at.SEGMENT_BASE), at.SEGMENT_LIMIT, 0x40f3);
-      } else if (selector === 0) this.#segment(register, 0, 0n, 0, 0);
-      else this.#segment(register, selector, 0n, 0xffff_ffff, 0xc0f3);
+      const selector = one.segment(index);
+      const local = localSegment(selector);
+      if (local) this.#segment(register, selector, BigInt(local.base), local.limit, attributesOf(local));
+      else if (selector === 0) this.#segment(register, 0, 0n, 0, 0);
+      else this.#segment(register, selector, 0n, 0xffff_ffff, index === 0 ? code : 0xc0f3);
     }
     if (one.is64) {
       this.#core.setQuad(layout.FS_BASE, one.u64(AT.fsBase));
@@ -157,11 +166,11 @@ export class Emulator {
     const [dirty, length] = this.#dirtyCode;
     ram.fill(at.BREAKPOINT, dirty, dirty + length);
     this.#processor.noteExternalWrite(dirty as never, length, 'loader');
-    const rip = Number(one.u64(AT.rip));
-    const mapped = Math.min(one.u32(AT.codeLength), at.CODE + at.CODE_BYTES - rip);
-    ram.set(one.bytes.subarray(AT.code, AT.code + mapped), rip);
-    this.#processor.noteExternalWrite(rip as never, mapped, 'loader');
-    this.#dirtyCode = [rip, mapped];
+    const start = codeAddress(one);
+    const mapped = Math.min(one.u32(AT.codeLength), at.CODE + at.CODE_BYTES - start);
+    ram.set(one.bytes.subarray(AT.code, AT.code + mapped), start);
+    this.#processor.noteExternalWrite(start as never, mapped, 'loader');
+    this.#dirtyCode = [start, mapped];
     ram.set(one.bytes.subarray(AT.data, AT.data + at.WINDOW_BYTES), one.u32(AT.window));
     const core = this.#core;
     core.bytes.set(one.bytes.subarray(AT.gpr, AT.gpr + 128), layout.GPR);

@@ -8,8 +8,8 @@
 import { deflateSync, inflateSync } from 'fflate';
 import type { Row } from '../../../src/cpu/isa/row.ts';
 import { Dice } from '../../fuzz/dice.ts';
-import { baseState, in32BitCode, startsWithX87 } from './base-state.ts';
-import { AT, CASE_BYTES, CaseView, LOCAL_DATA } from './case-layout.ts';
+import { baseState, inLegacyCode, startsWithX87 } from './base-state.ts';
+import { AT, CASE_BYTES, CaseView } from './case-layout.ts';
 
 export const FIXTURES = new URL('native-fixtures.bin', import.meta.url);
 
@@ -39,17 +39,17 @@ export function rowKey(row: Row): string {
   return `${row.mnemonic} ${row.operands.join()} ${pattern.join('.')}`;
 }
 
-/** Number of the row, its kind of base state and its seed, in front of the two differences. */
-const HEAD_BYTES = 8;
+/** Number of the row, its kind of base state, its seed and its segments, in front of the two differences. */
+const HEAD_BYTES = 20;
+const SEGMENTS = 6;
 const RECORD_BYTES = HEAD_BYTES + 2 * CASE_BYTES;
 const WITH_X87 = 1;
-const CODE_32_BIT = 2;
-const LOCAL = 4;
+const LEGACY = 2;
 
-function reference(kind: number, seed: number): CaseView {
+function reference(kind: number, seed: number, selectors: readonly number[]): CaseView {
   const one = new CaseView(new Uint8Array(CASE_BYTES), 0);
   baseState(one, new Dice(seed), (kind & WITH_X87) !== 0);
-  if (kind & CODE_32_BIT) in32BitCode(one, (kind & LOCAL) !== 0);
+  if (kind & LEGACY) inLegacyCode(one, selectors);
   return one;
 }
 
@@ -70,16 +70,15 @@ export function encodeFixtures(
   bytes.set(head, 4);
   for (const [index, { row, before, after }] of cases.entries()) {
     const at = 4 + head.length + index * RECORD_BYTES;
-    const kind =
-      (startsWithX87(row) ? WITH_X87 : 0) |
-      (before.is64 ? 0 : CODE_32_BIT) |
-      (before.segment(2) === LOCAL_DATA ? LOCAL : 0);
+    const kind = (startsWithX87(row) ? WITH_X87 : 0) | (before.is64 ? 0 : LEGACY);
     const seed = before.u32(AT.seed);
+    const selectors = Array.from({ length: SEGMENTS }, (_, number) => before.segment(number));
     view.setUint16(at, numbers.get(rowKey(row))!, true);
     view.setUint8(at + 2, kind);
     view.setUint32(at + 4, seed, true);
+    for (const [number, selector] of selectors.entries()) view.setUint16(at + 8 + number * 2, selector, true);
     const start = at + HEAD_BYTES;
-    exclusiveOr(bytes.subarray(start, start + CASE_BYTES), before.bytes, reference(kind, seed).bytes);
+    exclusiveOr(bytes.subarray(start, start + CASE_BYTES), before.bytes, reference(kind, seed, selectors).bytes);
     exclusiveOr(bytes.subarray(start + CASE_BYTES, start + 2 * CASE_BYTES), after.bytes, before.bytes);
   }
   return deflateSync(bytes, { level: 9 });
@@ -93,7 +92,8 @@ export function decodeFixtures(file: Uint8Array): FixtureFile {
   const fixtures: Fixture[] = [];
   for (let at = 4 + headBytes; at < bytes.length; at += RECORD_BYTES) {
     const start = at + HEAD_BYTES;
-    const before = reference(view.getUint8(at + 2), view.getUint32(at + 4, true));
+    const selectors = Array.from({ length: SEGMENTS }, (_, number) => view.getUint16(at + 8 + number * 2, true));
+    const before = reference(view.getUint8(at + 2), view.getUint32(at + 4, true), selectors);
     exclusiveOr(before.bytes, before.bytes, bytes.subarray(start, start + CASE_BYTES));
     const after = new CaseView(before.bytes.slice(), 0);
     exclusiveOr(after.bytes, before.bytes, bytes.subarray(start + CASE_BYTES, start + 2 * CASE_BYTES));

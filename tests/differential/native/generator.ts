@@ -3,10 +3,12 @@ import type { Row } from '../../../src/cpu/isa/row.ts';
 import { DecodeProbe } from '../../../src/cpu/testing/decode-probe.ts';
 import { Dice } from '../../fuzz/dice.ts';
 import { type Addressing, linearTarget, memoryOperand, type Operand, OVERRIDES } from './addressing.ts';
-import { baseState, in32BitCode, in64BitCode, integer, startsWithX87 } from './base-state.ts';
+import { baseState, in64BitCode, inLegacyCode, integer, startsWithX87 } from './base-state.ts';
 import * as at from './case-layout.ts';
 import { AT, type CaseView } from './case-layout.ts';
+import { baseOf, LOCAL_SEGMENTS, localSegment, WRAPPED_CODE } from './local-segments.ts';
 import { prepareOperands } from './preparations.ts';
+import { chooseSegments, spoilUpperHalves } from './surroundings.ts';
 
 const LENGTH_MAX = 15;
 
@@ -16,6 +18,8 @@ export interface Draft {
   readonly dice: Dice;
   readonly row: Row;
   readonly is64: boolean;
+  /** Bits of operands and addresses without a prefix, but for 64-bit code's operands. */
+  readonly bits: CodeBits;
   operand16: boolean;
   rexW: boolean;
   /** Bits of an address. */
@@ -27,25 +31,38 @@ export interface Draft {
   code: number[];
 }
 
+export type CodeBits = 16 | 32 | 64;
+
 export interface Choices {
-  /** Whether cases in 32-bit code can be run. */
-  readonly code32: boolean;
+  /** How many of the local segments the host has. */
+  readonly locals: number;
+  /** Code of this size only, where a row has it. */
+  readonly bits?: CodeBits | undefined;
 }
 
 const is = (row: Row, pattern: RegExp) => pattern.test(row.operands.join());
 const isString = (row: Row) => /^(movs|cmps|stos|lods|scas|ins|outs)$/.test(row.handler);
 
-function chooseMode(row: Row, dice: Dice, choices: Choices): boolean | undefined {
-  if ((row.modes & 2) === 0) return choices.code32 ? false : undefined;
-  if ((row.modes & 1) === 0 || !choices.code32) return true;
-  return !dice.chance(4);
+/** Half of what there is in 64-bit code, the rest in 16- and 32-bit code. */
+function chooseMode(row: Row, dice: Dice, { locals, bits }: Choices): CodeBits {
+  if ((row.modes & 1) === 0) return 64;
+  const legacy = locals === LOCAL_SEGMENTS.length && dice.chance(2) ? 16 : 32;
+  const sizes: CodeBits = (row.modes & 2) === 0 || dice.chance(2) ? legacy : 64;
+  return bits === undefined || (bits === 64 && (row.modes & 2) === 0) ? sizes : bits;
 }
 
-/** Where the instruction stands: in the middle of the code, across its pages, or at the end of all that is mapped. */
-function codeAddress(dice: Dice, length: number): number {
+/**
+ * Linear address of the instruction: in the middle of the code, across its pages, at the end of all that is mapped or that
+ * the segment has, or where a branch backwards leaves its beginning.
+ */
+function codeAddress(one: CaseView, dice: Dice, length: number): number {
   const kind = dice.below(16);
-  if (kind === 0) return at.CODE + 0x1000 - dice.below(length + 1);
-  if (kind === 1) return at.CODE + at.CODE_BYTES - length + (dice.chance(2) ? dice.below(length) : 0);
+  const segment = localSegment(one.segment(0));
+  const end = Math.min(at.CODE + at.CODE_BYTES, segment === undefined ? Infinity : segment.base + segment.limit + 1);
+  const page = at.CODE + 0x1000;
+  if (kind === 0 && page < end) return page - dice.below(length + 1);
+  if (kind <= 1) return end - length + (dice.chance(2) ? dice.below(length) : 0);
+  if (kind === 2 && segment?.bits === 16) return WRAPPED_CODE + dice.below(64);
   return at.CODE + 0x800 + dice.below(64);
 }
 
@@ -59,8 +76,9 @@ function choosePrefixes(draft: Draft): Prefixes {
   const { row, dice, is64 } = draft;
   const legacy: number[] = [];
   const free = row.prefixes === 15;
-  draft.operand16 = free && dice.chance(is(row, /[vzp]|rAX/) ? 4 : 32);
-  if (draft.operand16 || row.prefixes === 2) legacy.push(0x66);
+  const otherSize = free && dice.chance(is(row, /[vzp]|rAX/) ? 4 : 32);
+  draft.operand16 = otherSize !== (draft.bits === 16);
+  if (otherSize || row.prefixes === 2) legacy.push(0x66);
   if (row.prefixes === 3 && dice.chance(2)) legacy.push(0x66);
   if (row.prefixes === 4) legacy.push(0xf3);
   if (row.prefixes === 8) legacy.push(0xf2);
@@ -75,14 +93,14 @@ function choosePrefixes(draft: Draft): Prefixes {
   let rex = wide ? 0x48 : 0;
   if (is64 && dice.chance(6)) rex |= 0x40;
   const addressOverridden = legacy.includes(0x67);
-  draft.addressBits = is64 ? (addressOverridden ? 32 : 64) : addressOverridden ? 16 : 32;
+  draft.addressBits = is64 ? (addressOverridden ? 32 : 64) : addressOverridden === (draft.bits === 16) ? 32 : 16;
   shuffle(legacy, dice);
   return { legacy, override, rex };
 }
 
 /** 16-bit addresses reach data only through a segment with a base. */
 function canBe16({ one, is64 }: Draft): boolean {
-  return is64 || one.segment(2) === at.LOCAL_DATA;
+  return is64 || baseOf(one.segment(2)) > 0;
 }
 
 function shuffle(list: number[], dice: Dice): void {
@@ -110,7 +128,7 @@ function chooseModrm(draft: Draft, prefixes: Prefixes): Operand | undefined {
     draft.rm = row.rm ?? dice.below(8) | extended;
     return { modrm: 0xc0 | (draft.rm & 7), rex: 0, bytes: [], ripRelative: false };
   }
-  draft.target = linearTarget(one, dice);
+  draft.target = linearTarget(one, dice, prefixes.override);
   const taken = new Set<number>(takenRegisters(row));
   const how: Addressing = { size: draft.addressBits, override: prefixes.override, taken };
   const operand = memoryOperand(one, dice, how, draft.target);
@@ -146,10 +164,10 @@ function vexBytes(draft: Draft, rex: number): number[] {
 const probe = new DecodeProbe(64);
 
 /** Length of the instruction that the bytes begin with. */
-function lengthOf(code: readonly number[], is64: boolean): number {
+function lengthOf(code: readonly number[], bits: CodeBits): number {
   probe.bytes.fill(0);
   probe.bytes.set(code.slice(0, 32));
-  return probe.decode(0, is64 ? 64 : 32).length;
+  return probe.decode(0, bits).length;
 }
 
 /** Immediates that are anything: more bytes than any instruction has. */
@@ -163,18 +181,22 @@ function randomTail(dice: Dice): number[] {
 
 /** Makes one instance of `row` in `one`. False: the row cannot be shown with these choices. */
 export function generate(one: CaseView, row: Row, dice: Dice, choices: Choices): boolean {
-  const is64 = chooseMode(row, dice, choices);
-  if (is64 === undefined) return false;
+  const bits = chooseMode(row, dice, choices);
+  const is64 = bits === 64;
   const seed = dice.next();
   baseState(one, new Dice(seed), startsWithX87(row));
   one.setU32(AT.seed, seed);
-  if (is64) in64BitCode(one);
-  else in32BitCode(one, dice.chance(2));
+  if (bits === 64) in64BitCode(one);
+  else {
+    inLegacyCode(one, chooseSegments(one, dice, bits, choices.locals));
+    spoilUpperHalves(one, dice, bits);
+  }
   const draft: Draft = {
     one,
     dice,
     row,
     is64,
+    bits,
     operand16: false,
     rexW: false,
     addressBits: 0,
@@ -209,11 +231,11 @@ export function generate(one: CaseView, row: Row, dice: Dice, choices: Choices):
   if (operand) draft.code.push(operand.modrm | ((draft.reg & 7) << 3), ...operand.bytes);
   const behindOperand = draft.code.length;
   draft.code.push(...randomTail(dice));
-  const length = lengthOf(draft.code, is64);
+  const length = lengthOf(draft.code, bits);
   if (length === 0) return false;
   draft.code.length = Math.min(length, LENGTH_MAX);
-  const rip = codeAddress(dice, draft.code.length);
-  one.setU64(AT.rip, BigInt(rip));
+  const rip = codeAddress(one, dice, draft.code.length);
+  one.setU64(AT.rip, BigInt(rip - one.u32(AT.codeBase)));
   if (operand?.ripRelative && draft.target !== undefined) relate(draft, behindOperand, prefixes.override);
   if (!prepareOperands(draft)) return false;
   one.setU32(AT.codeLength, draft.code.length);

@@ -1,9 +1,13 @@
 /*
- * Runs single instructions on the host's own x86-64 processor, as many as one file holds, in 64-bit and in 32-bit code.
+ * Runs single instructions on the host's own x86-64 processor, as many as one file holds, in 64-, 32- and 16-bit code.
  *
  * One signal handler does it all: the signal that ends a case (a breakpoint behind the instruction, a trap after it, or
  * its fault) tells the whole state, and returning from the handler loads that of the next one. So faults, branches and
  * segment registers are seen just as results are. case-layout.ts says the same about Case as this file does.
+ *
+ *   host CASES SEGMENTS     SEGMENTS: the local descriptor table, an array of struct user_desc
+ *
+ * Prints how many of the segments the kernel allowed; the first that it refuses ends them.
  */
 #define _GNU_SOURCE
 #include <asm/ldt.h>
@@ -27,9 +31,9 @@
 #define DATA_SIZE 0x2000u
 #define WINDOW 1024u
 #define FILLER 0x5a
-/* Selector 7: data from SEGMENT_BASE on. */
-#define SEGMENT_BASE 0x48000u
-#define SEGMENT_LIMIT 0x9fffu
+/* The second code page again, where the code segments' offset 0 is. */
+#define WRAPPED 0x31000u
+#define PAGE 0x1000u
 
 typedef struct {
   uint64_t gpr[16], rip, flags, fs_base, gs_base;
@@ -37,7 +41,8 @@ typedef struct {
   uint32_t window, length, vector, error;
   uint64_t address;
   uint32_t outside, spare2;
-  uint8_t fx[512], ymm_high[256], code[16], data[WINDOW], spare3[32];
+  uint8_t fx[512], ymm_high[256], code[16], data[WINDOW];
+  uint32_t code_base, spare3[7];
 } Case;
 _Static_assert(sizeof(Case) == 2048, "layout");
 
@@ -67,15 +72,21 @@ static long prctl_raw(long operation, uint64_t address) {
   return result;
 }
 
+/* Offset of a case's code in the code pages. */
+static uint32_t code_offset(const Case *c) {
+  uint32_t linear = c->rip + c->code_base;
+  return linear < CODE ? linear - WRAPPED + PAGE : linear - CODE;
+}
+
 /* What of a case's code lies on mapped pages. */
 static uint32_t mapped_length(const Case *c) {
-  uint64_t room = CODE + CODE_SIZE - c->rip;
+  uint32_t room = CODE_SIZE - code_offset(c);
   return c->length < room ? c->length : room;
 }
 
 static void collect(ucontext_t *u, Case *c, const struct thread *thread) {
   mcontext_t *m = &u->uc_mcontext;
-  memset(code_alias + (c->rip - CODE), 0xcc, mapped_length(c));
+  memset(code_alias + code_offset(c), 0xcc, mapped_length(c));
   for (int i = 0; i < 16; i++) c->gpr[i] = m->gregs[order[i]];
   c->rip = m->gregs[REG_RIP];
   c->flags = m->gregs[REG_EFL];
@@ -117,7 +128,7 @@ static void prepare(ucontext_t *u, const Case *c) {
   *(uint32_t *)(fx + 28) = *(uint32_t *)(host_fx + 28);
   *(uint64_t *)(fx + 512) |= 7;
   memcpy(fx + 576, c->ymm_high, 256);
-  memcpy(code_alias + (c->rip - CODE), c->code, mapped_length(c));
+  memcpy(code_alias + code_offset(c), c->code, mapped_length(c));
   memcpy((void *)(uintptr_t)c->window, c->data, WINDOW);
   __asm__("mov %0, %%ds" ::"r"(c->ds));
   __asm__("mov %0, %%es" ::"r"(c->es));
@@ -160,44 +171,70 @@ static void on_signal(int number, siginfo_t *info, void *context) {
   memcpy(u->uc_mcontext.fpregs, host_fx, 464);
 }
 
-static void *map(uintptr_t address, size_t size, int protection, int flags, int file) {
-  void *result = mmap((void *)address, size, protection, flags, file, 0);
+/* A case that runs away ends the whole file, visibly. */
+static void on_alarm(int number, siginfo_t *info, void *context) {
+  ucontext_t *u = context;
+  prctl_raw(ARCH_SET_FS, host_fs);
+  char text[160], code[33] = "";
+  for (uint32_t i = 0; at < count && i < cases[at].length; i++) sprintf(code + 2 * i, "%02x", cases[at].code[i]);
+  (void)info, (void)number;
+  int length = snprintf(text, sizeof text, "case %zu of the file, %s, runs on at %llx:%llx\n", at, code,
+                        (unsigned long long)u->uc_mcontext.gregs[REG_CSGSFS] & 0xffff,
+                        (unsigned long long)u->uc_mcontext.gregs[REG_RIP]);
+  if (write(2, text, length) < length) _exit(5);
+  _exit(4);
+}
+
+static void *map(uintptr_t address, size_t size, int protection, int flags, int file, off_t offset) {
+  void *result = mmap((void *)address, size, protection, flags, file, offset);
   if (result == MAP_FAILED) perror("mmap"), exit(2);
   return result;
+}
+
+/* Fills the local descriptor table. */
+static int local_segments(FILE *file) {
+  struct user_desc segment;
+  int allowed = 0;
+  while (file && fread(&segment, sizeof segment, 1, file) == 1) {
+    if (syscall(SYS_modify_ldt, 1, &segment, sizeof segment)) break;
+    allowed++;
+  }
+  return allowed;
 }
 
 static void environment(void) {
   int file = memfd_create("code", 0);
   if (file < 0 || ftruncate(file, CODE_SIZE)) perror("memfd"), exit(2);
-  code_alias = map(0, CODE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file);
+  code_alias = map(0, CODE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
   memset(code_alias, 0xcc, CODE_SIZE);
-  map(CODE, CODE_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED | MAP_POPULATE, file);
-  void *page = map(READ_ONLY, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1);
-  memset(page, FILLER, 4096);
-  mprotect(page, 4096, PROT_READ);
+  map(CODE, CODE_SIZE, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED | MAP_POPULATE, file, 0);
+  map(WRAPPED, PAGE, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED | MAP_POPULATE, file, PAGE);
+  void *page = map(READ_ONLY, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  memset(page, FILLER, PAGE);
+  mprotect(page, PAGE, PROT_READ);
   memset(filler, FILLER, DATA_SIZE);
-  memcpy(map(DATA, DATA_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1), filler, DATA_SIZE);
-  struct user_desc segment = {
-      .entry_number = 0, .base_addr = SEGMENT_BASE, .limit = SEGMENT_LIMIT, .seg_32bit = 1, .useable = 1};
-  if (syscall(SYS_modify_ldt, 1, &segment, sizeof segment)) fprintf(stderr, "no modify_ldt\n"), exit(3);
+  void *data = map(DATA, DATA_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+  memcpy(data, filler, DATA_SIZE);
   static const int signals[] = {SIGSEGV, SIGFPE, SIGILL, SIGBUS, SIGTRAP};
   stack_t stack = {.ss_sp = malloc(1 << 18), .ss_size = 1 << 18};
   struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK};
   for (unsigned i = 0; i < 5; i++) sigaddset(&action.sa_mask, signals[i]);
   sigaltstack(&stack, 0);
   for (unsigned i = 0; i < 5; i++) sigaction(signals[i], &action, 0);
+  action.sa_sigaction = on_alarm;
+  sigaction(SIGALRM, &action, 0);
 }
 
 int main(int argument_count, char **arguments) {
-  FILE *file = argument_count == 2 ? fopen(arguments[1], "r+b") : 0;
+  FILE *file = argument_count == 3 ? fopen(arguments[1], "r+b") : 0;
   struct stat status;
   if (!file || fstat(fileno(file), &status)) return 2;
   count = status.st_size / sizeof(Case);
   cases = malloc(status.st_size);
   if (fread(cases, sizeof(Case), count, file) != count) return 2;
   environment();
-  /* A case that runs away ends the whole file, visibly. */
-  alarm(60);
+  printf("%d\n", local_segments(fopen(arguments[2], "rb")));
+  alarm(10);
   if (count) __asm__ volatile("int3" ::: "memory");
   alarm(0);
   rewind(file);

@@ -3,6 +3,14 @@ import { integer } from './base-state.ts';
 import * as at from './case-layout.ts';
 import { AT, FLAT_DATA } from './case-layout.ts';
 import type { Draft } from './generator.ts';
+import {
+  baseOf,
+  CODE_SEGMENTS_16,
+  CODE_SEGMENTS_32,
+  LOCAL_SEGMENTS,
+  localSegment,
+  selectorOf,
+} from './local-segments.ts';
 
 const FLAG_ALIGNMENT_CHECK = 0x4_0000n;
 
@@ -38,36 +46,63 @@ function peek(draft: Draft, address: bigint, bytes: number): bigint | undefined 
 
 /** Linear address of the top of the stack. */
 function stackTop({ one }: Draft): bigint {
-  const local = one.segment(1) === at.LOCAL_DATA;
-  return one.gpr(4) + (local ? BigInt(at.SEGMENT_BASE) : 0n);
+  const stack = localSegment(one.segment(1));
+  const pointer = one.gpr(4) & (stack?.bits === 16 ? 0xffffn : -1n);
+  return (pointer + BigInt(stack?.base ?? 0)) & (one.is64 ? -1n : 0xffff_ffffn);
 }
 
-/** Somewhere to go: a breakpoint in the code most often; nowhere, or not in code, now and then. */
+/** Linear address of somewhere to go: a breakpoint in the code most often; nowhere, or not in code, now and then. */
 function codeTarget({ one, dice, is64 }: Draft): bigint {
   const kind = dice.below(16);
   if (kind === 0) return 0x6_0000n;
   if (kind === 1) return BigInt(at.DATA + 0x40);
   if (kind === 2) return is64 ? 0x8000_0000_0000n : 0x7000_0000n;
   // Never into the instruction itself.
-  const rip = one.u64(AT.rip);
+  const rip = one.linearRip;
   const far = rip < BigInt(at.CODE + 0x700) ? 0xc00 : 0x300;
   return BigInt(at.CODE + far + dice.below(0x80));
 }
+
+/** Offset in the running code segment of somewhere to go. */
+const nearTarget = (draft: Draft) => codeTarget(draft) - BigInt(draft.one.u32(AT.codeBase));
 
 function setOperand(draft: Draft, value: bigint, bytes: number): void {
   if (draft.target !== undefined) poke(draft, draft.target, value, bytes);
   else draft.one.setGpr(draft.rm, draft.is64 ? value : value & 0xffff_ffffn);
 }
 
-/** Selectors that Linux and ours have alike, and some that nobody has. */
+/** Selectors that Linux and ours have alike, local ones with other privileges, and some that nobody has. */
 const SELECTORS = [
-  0, 1, 3, 0x2b, 0x2b, 0x2b, 0x28, 0x23, 0x33, 0x07, 0x07, 0x04, 0x0f, 0x10, 0x18, 0x2a, 0xfff8,
+  0, 1, 3, 0x2b, 0x2b, 0x2b, 0x28, 0x23, 0x33, 0x07, 0x07, 0x04, 0x0e, 0x10, 0x18, 0x2a, 0xfff8, 0xff,
 ] as const;
+
+function anySelector({ dice }: Draft): number {
+  return dice.chance(3) ? selectorOf(dice.below(LOCAL_SEGMENTS.length)) : dice.pick(SELECTORS);
+}
+
+/** The selector that a far branch names: mostly one of code, of any size. */
+function codeSelector(draft: Draft): number {
+  const selector = anyCodeSelector(draft);
+  // IRET to a 16-bit stack leaves the kernel's bits above ESP, and AMD's processors call 64-bit code with all of RSP.
+  const kernelStack = draft.row.handler.startsWith('sys_call_far') && localSegment(draft.one.segment(1))?.bits === 16;
+  return kernelStack && (selector | 3) === at.CODE_64 ? at.CODE_32 : selector;
+}
+
+function anyCodeSelector(draft: Draft): number {
+  const { dice } = draft;
+  const kind = dice.below(8);
+  if (kind === 0) return anySelector(draft);
+  if (kind < 4) return at.CODE_64;
+  return dice.pick(kind < 6 ? CODE_SEGMENTS_32 : CODE_SEGMENTS_16);
+}
+
+/** Offset of somewhere to go in a code segment. */
+const codeOffset = (draft: Draft, selector: number) => codeTarget(draft) - BigInt(baseOf(selector));
 
 /** Displacement of a branch: the last bytes of the instruction. */
 function branch(draft: Draft, bytes: number): void {
   const { one, code } = draft;
-  const next = one.u64(AT.rip) + BigInt(code.length);
+  const next = one.linearRip + BigInt(code.length);
   let value = codeTarget(draft) - next;
   if (bytes === 1) {
     // What a byte reaches beside the instruction: breakpoints.
@@ -79,7 +114,8 @@ function branch(draft: Draft, bytes: number): void {
 
 function stringOperands(draft: Draft): void {
   const { one, dice } = draft;
-  one.setGpr(1, BigInt(dice.below(9)));
+  const rest = draft.addressBits === 16 && dice.chance(2) ? one.gpr(1) & 0xffff_0000n : 0n;
+  one.setGpr(1, rest | BigInt(dice.below(9)));
 }
 
 /** A far return or IRET: offset, selector and, for IRET, flags, stack pointer and stack segment. */
@@ -87,15 +123,13 @@ function farFrame(draft: Draft, interrupt: boolean): void {
   const { one, dice } = draft;
   const bytes = draft.is64 && draft.rexW ? 8 : draft.operand16 ? 2 : 4;
   const top = stackTop(draft);
-  const selector = BigInt(dice.chance(4) ? dice.pick(SELECTORS) : dice.chance(2) ? at.CODE_64 : at.CODE_32);
-  const values = [codeTarget(draft), selector];
-  const stack = BigInt(one.u32(AT.window) + 0x240);
-  if (interrupt)
-    values.push(
-      (integer(dice) & ~FLAG_ALIGNMENT_CHECK & ~0x2_0000n) | 2n,
-      stack,
-      BigInt(dice.chance(4) ? dice.pick(SELECTORS) : FLAT_DATA),
-    );
+  const selector = codeSelector(draft);
+  const values = [codeOffset(draft, selector), BigInt(selector)];
+  if (interrupt) {
+    const stack = dice.chance(2) ? anySelector(draft) : FLAT_DATA;
+    const pointer = BigInt(one.u32(AT.window) + 0x240 - baseOf(stack));
+    values.push((integer(dice) & ~FLAG_ALIGNMENT_CHECK & ~0x2_0000n) | 2n, pointer, BigInt(stack));
+  }
   for (const [index, value] of values.entries()) poke(draft, top + BigInt(index * bytes), value, bytes);
 }
 
@@ -147,7 +181,7 @@ function immediates(draft: Draft): boolean {
   const moffs = row.operands.some((operand) => operand.startsWith('O'));
   if (!moffs) return true;
   const bytes = draft.addressBits / 8;
-  const base = is64 ? 0n : one.segment(2) === at.LOCAL_DATA ? BigInt(at.SEGMENT_BASE) : 0n;
+  const base = is64 ? 0n : BigInt(baseOf(one.segment(2)));
   const offset = BigInt(one.u32(AT.window) + 0x40 + dice.below(256)) - base;
   for (let index = 0; index < bytes; index++)
     code[last + 1 - bytes + index] = Number((offset >> BigInt(index * 8)) & 0xffn);
@@ -156,13 +190,13 @@ function immediates(draft: Draft): boolean {
 
 const PREPARATIONS: readonly (readonly [RegExp, (draft: Draft) => void])[] = [
   [/^(movs|cmps|stos|lods|scas|ins|outs)$/, stringOperands],
-  [/^(call|jmp)_indirect$/, (draft) => setOperand(draft, codeTarget(draft), operandBytes(draft))],
-  [/^ret$/, (draft) => poke(draft, stackTop(draft), codeTarget(draft), operandBytes(draft))],
+  [/^(call|jmp)_indirect$/, (draft) => setOperand(draft, nearTarget(draft), operandBytes(draft))],
+  [/^ret$/, (draft) => poke(draft, stackTop(draft), nearTarget(draft), operandBytes(draft))],
   [/^sys_ret_far$/, (draft) => farFrame(draft, false)],
   [/^sys_iret$/, (draft) => farFrame(draft, true)],
   [/^popf$/, (draft) => poke(draft, stackTop(draft), integer(draft.dice) & ~FLAG_ALIGNMENT_CHECK, operandBytes(draft))],
-  [/^sys_(mov_segment|verr|verw|lar|lsl)$/, (draft) => setOperand(draft, BigInt(draft.dice.pick(SELECTORS)), 2)],
-  [/^sys_pop_segment$/, (draft) => poke(draft, stackTop(draft), BigInt(draft.dice.pick(SELECTORS)), 2)],
+  [/^sys_(mov_segment|verr|verw|lar|lsl)$/, (draft) => setOperand(draft, BigInt(anySelector(draft)), 2)],
+  [/^sys_pop_segment$/, (draft) => poke(draft, stackTop(draft), BigInt(anySelector(draft)), 2)],
   [/^sys_arpl$/, (draft) => setOperand(draft, integer(draft.dice) & 0xffffn, 2)],
   [/^(idiv|div|cmpxchg|cmpxchg_pair)$/, accumulator],
   [/^bt[src]?$/, bitOffset],
@@ -176,18 +210,17 @@ function farPointer(draft: Draft): void {
     return;
   const code = draft.row.handler !== 'sys_load_far';
   const bytes = draft.is64 && draft.rexW ? 8 : draft.operand16 ? 2 : 4;
-  const selector =
-    code && !draft.dice.chance(4) ? (draft.dice.chance(2) ? at.CODE_64 : at.CODE_32) : draft.dice.pick(SELECTORS);
-  poke(draft, draft.target, code ? codeTarget(draft) : integer(draft.dice), bytes);
+  const selector = code ? codeSelector(draft) : anySelector(draft);
+  poke(draft, draft.target, code ? codeOffset(draft, selector) : integer(draft.dice), bytes);
   poke(draft, draft.target + BigInt(bytes), BigInt(selector), 2);
 }
 
 /** A far pointer in the instruction. */
 function farImmediate(draft: Draft): void {
   if (draft.row.operands[0] !== 'Ap') return;
-  const { code, dice } = draft;
-  const selector = dice.chance(3) ? dice.pick(SELECTORS) : dice.chance(2) ? at.CODE_64 : at.CODE_32;
-  const offset = codeTarget(draft);
+  const { code } = draft;
+  const selector = codeSelector(draft);
+  const offset = codeOffset(draft, selector);
   const bytes = draft.operand16 ? 2 : 4;
   const start = code.length - 2 - bytes;
   for (let index = 0; index < bytes; index++) code[start + index] = Number((offset >> BigInt(index * 8)) & 0xffn);
