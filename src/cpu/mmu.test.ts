@@ -339,6 +339,36 @@ describe('MMIO', () => {
     ]);
   });
 
+  it('code is fetched byte by byte, as many as the instruction has', () => {
+    const machine = new LongModeMachine();
+    machine.map(0, MMIO, P | W);
+    // mov eax, 0x12345678; hlt
+    const code = [0xb8, 0x78, 0x56, 0x34, 0x12, 0xf4];
+    machine.onMmioRead = (address) => BigInt(code[address - MMIO] ?? 0);
+    // jmp rbx
+    machine.boot((asm) => asm.mov(RBX, PAGE0).bytes(0xff, 0xe3));
+    expect(machine.processor.run(1000)).toBe('halted');
+    expect(machine.reg('rax')).toBe(0x1234_5678n);
+    expect(machine.mmio.map(({ address, size }) => [address - MMIO, size])).toEqual(code.map((_, at) => [at, 1]));
+  });
+
+  it.each([
+    ['the one page and memory', true],
+    ['two pages of it', false],
+  ])('an instruction of code may stand on %s', (_, inMemory) => {
+    const machine = new LongModeMachine();
+    machine.map(0, MMIO, P | W);
+    machine.map(1, inMemory ? AT.data : MMIO + 0x1000, P | W);
+    machine.ram.set([0x34, 0x12, 0xf4], AT.data);
+    const code = [0xb8, 0x78, 0x56, 0x34, 0x12, 0xf4];
+    machine.onMmioRead = (address) => BigInt(code[address - (MMIO + 0xffd)] ?? 0);
+    machine.boot((asm) => asm.mov(RBX, PAGE0 + 0xffd).bytes(0xff, 0xe3));
+    expect(machine.processor.run(1000)).toBe('halted');
+    expect(machine.reg('rax')).toBe(0x1234_5678n);
+    const fetched = machine.mmio.map(({ address }) => address - (MMIO + 0xffd));
+    expect(fetched).toEqual(inMemory ? [0, 1, 2] : [0, 1, 2, 3, 4, 5]);
+  });
+
   it('a device may change the direct ranges while the processor is in its register', () => {
     const machine = new LongModeMachine();
     machine.map(0, MMIO, P | W);

@@ -52,6 +52,7 @@ export class PciBus {
   readonly #currentNumber: (() => number) | undefined;
   readonly #intx: IntxSink;
   readonly #functions = new Map<number, PciFunction>();
+  #inOrder: readonly PciFunction[] = [];
   readonly #reads: TraceChannel<'pci.config-read'>;
   readonly #writes: TraceChannel<'pci.config-written'>;
   readonly #off: TraceChannel<'pci.bar-access-while-off'>;
@@ -79,7 +80,7 @@ export class PciBus {
 
   /** All functions, in order of device and function. */
   get functions(): readonly PciFunction[] {
-    return [...this.#functions.entries()].sort(([a], [b]) => a - b).map(([, entry]) => entry);
+    return this.#inOrder;
   }
 
   at(device: number, functionNumber: number): PciFunction | undefined {
@@ -92,6 +93,7 @@ export class PciBus {
     assert(device >= 0 && device < 32 && number >= 0 && number < 8, 'a bus has 32 devices of 8 functions');
     assert(this.at(device, number) === undefined, `${formatPciAddress(entry.address)} is free`);
     this.#functions.set((device << 3) | number, entry);
+    this.#inOrder = [...this.#functions].sort(([a], [b]) => a - b).map(([, each]) => each);
   }
 
   setIntx(device: number, pin: number, asserted: boolean): void {

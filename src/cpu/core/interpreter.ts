@@ -15,7 +15,7 @@ import { breakpointsAt, DR6_BS, executionWatched, instructionsToBreakpoint, pend
 import { deliverFault, serviceEvents } from './exceptions';
 import { execute } from './generated/hot';
 import { blockDecoded } from './host';
-import { fetchPointer, inScratch } from './mmu';
+import { copied, copyMore, fetchPointer, inScratch } from './mmu';
 import { restorePatched } from './operands';
 import {
   BRANCHED, codeAddress, currentBlock, LEFT_AFTER, LEFT_BEFORE, leaveCode, leaveUop, remaining, ripOf, setCurrentBlock, setRemaining,
@@ -170,7 +170,7 @@ function decodeBlock(rip: u64): u32 {
   let uncached = inScratch(backing);
   const inPage: u32 = 0x1000 - (<u32>linear & 0xfff);
   const room = roomAt(rip);
-  const end = uncached ? SCRATCH_CODE + min<u32>(16, min<u32>(inPage, room)) : backing + min<u32>(inPage, room);
+  const window = min<u32>(inPage, room);
   const block = uncached ? UNCACHED_BLOCK : reserveBlock();
   memory.fill(block, 0, BLOCK_HEADER);
   store<u64>(block, rip, BLOCK_RIP);
@@ -181,15 +181,20 @@ function decodeBlock(rip: u64): u32 {
   let count: u32 = 0;
   let crossed = false;
   while (count < BLOCK_INSTRUCTIONS_MAX) {
-    let length = decodeInstruction(u, backing + offset, end, rip + offset);
+    let length = uncached
+      ? decodeCopied(u, SCRATCH_CODE, 0, window, rip)
+      : decodeInstruction(u, backing + offset, backing + window, rip + offset);
     if (length == RAN_OUT) {
       if (count) break;
       length = RAN_OUT;
       let second: u32 = 0;
       if (room > inPage) {
+        const head = min<u32>(inPage, LENGTH_MAX);
+        // The second fetch may overwrite what the first one copied.
+        memory.copy(CROSSING_BYTES, backing, head);
         second = fetchPointer(nextPage(linear));
         if (!second) return 0;
-        length = decodeCrossing(u, backing, inPage, second, rip, room);
+        length = decodeCrossing(u, head, second, rip, room);
       }
       if (length == RAN_OUT) {
         // The instruction goes beyond the segment's limit.
@@ -214,18 +219,22 @@ function decodeBlock(rip: u64): u32 {
   return block;
 }
 
-/** Decodes an instruction whose bytes stand on two pages. */
-function decodeCrossing(u: u32, first: u32, inFirst: u32, second: u32, rip: u64, room: u32): i32 {
-  const head = min<u32>(inFirst, LENGTH_MAX);
-  if (inScratch(first) && inScratch(second)) {
-    // The second fetch overwrote the first one's copy.
-    const linear = codeAddress(rip);
-    const again = fetchPointer(linear);
-    memory.copy(CROSSING_BYTES, again, head);
-    fetchPointer(nextPage(linear));
-  } else memory.copy(CROSSING_BYTES, first, head);
+/** Decodes an instruction whose first `head` bytes are in CROSSING_BYTES, and the others from `second` on. */
+function decodeCrossing(u: u32, head: u32, second: u32, rip: u64, room: u32): i32 {
+  if (inScratch(second)) return decodeCopied(u, CROSSING_BYTES, head, room, rip);
   memory.copy(CROSSING_BYTES + head, second, LENGTH_MAX);
   return decodeInstruction(u, CROSSING_BYTES, CROSSING_BYTES + min<u32>(head + LENGTH_MAX, room), rip);
+}
+
+/** Decodes an instruction of code outside of memory, behind `head` bytes that are at `from`: fetches as many as it takes. */
+function decodeCopied(u: u32, from: u32, head: u32, room: u32, rip: u64): i32 {
+  while (head + copied < room && copyMore()) {
+    const size = head + copied;
+    if (from != SCRATCH_CODE) store<u8>(from + size - 1, load<u8>(SCRATCH_CODE + copied - 1));
+    const length = decodeInstruction(u, from, from + size, rip);
+    if (length != RAN_OUT) return length;
+  }
+  return RAN_OUT;
 }
 
 @inline

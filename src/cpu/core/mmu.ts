@@ -277,15 +277,36 @@ export function fetchPointer(address: u64): u32 {
   return fetchSlow(address);
 }
 
-/** Code in MMIO is copied to SCRATCH_CODE, 16 bytes or to the end of its page: never cached, see {@link inScratch}. */
+/** An instruction is no longer (Intel SDM Vol. 2A 2.3.11). */
+const INSTRUCTION_BYTES_MAX: u32 = 15;
+
+/**
+ * Code outside of memory stands in SCRATCH_CODE as far as the decoder has asked for it, and is never cached, see
+ * {@link inScratch}: a device may mind a read, and where nobody answers each byte is an event of its own.
+ */
+let copyFrom: u64 = 0;
+let copyLeft: u32 = 0;
+/** Bytes in SCRATCH_CODE. */
+export let copied: u32 = 0;
+
+/** Fetches one byte more of that code; false: its page ends. */
+export function copyMore(): bool {
+  if (!copyLeft) return false;
+  copyLeft--;
+  const at = copied;
+  copied++;
+  store<u8>(SCRATCH_CODE + at, <u8>mmioRead64(copyFrom + at, 1));
+  return true;
+}
+
 function fetchSlow(address: u64): u32 {
   const entry = translate(address, ACCESS_EXEC, load<u32>(ACCESS_KIND));
   if (!entry) return 0;
   if (!(load<u64>(entry) & TAG_MMIO)) return <u32>address + load<u32>(entry, 8);
   const inPage: u32 = 0x1000 - (<u32>address & 0xfff);
-  const size = min<u32>(inPage, 16);
-  const physical = (<u64>(load<u32>(entry, 12) & FRAME_MASK) << 12) | (address & 0xfff);
-  for (let i: u32 = 0; i < size; i++) store<u8>(SCRATCH_CODE + i, <u8>mmioRead64(physical + i, 1));
+  copyFrom = (<u64>(load<u32>(entry, 12) & FRAME_MASK) << 12) | (address & 0xfff);
+  copyLeft = min<u32>(inPage, INSTRUCTION_BYTES_MAX);
+  copied = 0;
   return SCRATCH_CODE;
 }
 
