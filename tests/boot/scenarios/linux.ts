@@ -34,4 +34,9 @@ export const LINUX: readonly BootScenario[] = [
     "Debian's kernel by the Linux boot protocol; unpacking itself is two thirds of the work",
     400,
   ),
+  scenario(
+    { kernel: 'generic', image: 'bzImage', cpus: 2 },
+    "Debian's kernel by the Linux boot protocol on two processors",
+    500,
+  ),
 ];
