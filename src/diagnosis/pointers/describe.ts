@@ -91,6 +91,22 @@ export function standsThere(view: GuestView, address: Gpa, evidence: string | un
   return parts.length === 0 ? 'RAM answers there.' : `There stands ${parts.join('; ')}.`;
 }
 
+/** Regions looked at on the way down to RAM: the flat view has a few dozen. */
+const REGIONS_BELOW_MAX = 64;
+
+/** "RAM ends at 0x7ffffff.", where something else lies between it and a hole; a device above RAM says little. */
+export function describeRamBelow(view: GuestView, address: number | bigint): string[] {
+  let at = BigInt(address);
+  for (let count = 0; count < REGIONS_BELOW_MAX && at >= 0n; count += 1) {
+    const target = view.describePhysical(Number(at) as Gpa);
+    if (target.kind === 'ram') return count < 2 ? [] : [`RAM ends at ${hex(target.last)}.`];
+    if (target.kind !== 'nothing') at = BigInt(target.start) - 1n;
+    else if (target.below !== undefined) at = BigInt(target.below.last);
+    else return [];
+  }
+  return [];
+}
+
 /** "RAM `ram` ends at 0x7ffffff, 0x80 below; next above is MMIO `ioapic` at 0xfec00000". */
 export function describeHole(hole: Extract<PhysicalTarget, { kind: 'nothing' }>, address: number | bigint): string[] {
   const lines: string[] = [];

@@ -3,6 +3,7 @@ import { spec, xhci } from '../../../base/registers.ts';
 import { fact } from '../../finding.ts';
 import {
   describeHole,
+  describeRamBelow,
   failureFact,
   formatBytes,
   storeRole,
@@ -67,6 +68,7 @@ op->crcr = ring | CRCR_RCS;`,
           );
         }
         lines.push(...describeHole(verdict.hole, verdict.firstMissing));
+        lines.push(...describeRamBelow(context.view, verdict.firstMissing));
       }
       const unset = unsetHint(pointer.value);
       if (unset !== undefined) lines.push(`The value is ${unset}: the pointer was probably never set.`);
