@@ -143,6 +143,18 @@ describe('wrong usage is exit 2, with what, why and the next command', () => {
     expect(err).toBe('dmascope: error: kernel.elf: the file looks like a text file\n  help: give a Multiboot kernel\n');
   });
 
+  it('a run that cannot begin leaves what an earlier one wrote, and no empty files', async () => {
+    const host = new FakeHost();
+    host.files.set('r.json', 'an earlier report');
+    const refuse = { problem: 'the file looks like a text file', hint: 'give a Multiboot kernel' };
+    const outputs = ['--report', 'json=r.json', '--serial', 'file=s.log', '--screendump', 's.png'];
+    const { exitCode } = await dmascope(['run', 'kernel.elf', ...outputs], [{ refuse }], host);
+    expect(exitCode).toBe(2);
+    expect(host.files.get('r.json')).toBe('an earlier report');
+    expect([...host.files.keys()]).toEqual(['kernel.elf', 'r.json']);
+    expect(host.openFiles.size).toBe(0);
+  });
+
   it('a report that cannot be written is found before the guest runs', async () => {
     const host = new FakeHost();
     host.unwritable.add('/root/r.json');

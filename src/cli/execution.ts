@@ -9,6 +9,7 @@ import { TextWatch } from './console/scripted-input.ts';
 import { ConsoleOutput } from './console-output.ts';
 import { EXIT, interruptedCode } from './exit-codes.ts';
 import { FileProblem, type Host, type OutputFile } from './host.ts';
+import { OutputFiles } from './output-files.ts';
 import { Progress } from './progress.ts';
 import { describeOutcome, type RunLimits, runToEnd } from './run-loop.ts';
 import type { Ending, Report, Services, Session, SessionSpec } from './session.ts';
@@ -47,48 +48,6 @@ export interface ExecutionResult {
   readonly exitCode: number;
   readonly report: Report;
   readonly ending: Ending;
-}
-
-/** Files open during a run. All are created before the machine is built, so that a wrong path costs no time. */
-export class OutputFiles {
-  readonly #host: Host;
-  readonly #open: OutputFile[] = [];
-  readonly #problems = new Map<string, string>();
-
-  constructor(host: Host) {
-    this.#host = host;
-  }
-
-  create(path: string): OutputFile {
-    try {
-      const file = this.#host.createFile(path);
-      this.#open.push(file);
-      return { write: (data) => this.#write(path, file, data), close: () => file.close() };
-    } catch (error) {
-      if (error instanceof FileProblem) throw new UsageError(`cannot write ${path}: ${error.reason}`);
-      throw error;
-    }
-  }
-
-  /** A full disk is no reason to lose the run and its report: the guest goes on, and the end says what is missing. */
-  #write(path: string, file: OutputFile, data: string | Uint8Array): void {
-    if (this.#problems.has(path)) return;
-    try {
-      file.write(data);
-    } catch (error) {
-      if (!(error instanceof FileProblem)) throw error;
-      this.#problems.set(path, error.reason);
-    }
-  }
-
-  /** What could not be written, for each file that is incomplete. */
-  get problems(): readonly string[] {
-    return Array.from(this.#problems, ([path, reason]) => `cannot write ${path}: ${reason}; it is incomplete`);
-  }
-
-  closeAll(): void {
-    for (const file of this.#open.splice(0)) file.close();
-  }
 }
 
 /** Reads a file that a person named; what is wrong with it is theirs to mend. */
@@ -161,6 +120,7 @@ async function executeWith(
     const about = opened.about === 'image' ? `${execution.spec.image?.path}: ` : '';
     throw new UsageError(`${about}${opened.problem}`, opened.hint);
   }
+  files.begin();
   const { session } = opened;
   running = session;
   const { typed, pace } = execution.interaction;
@@ -194,7 +154,7 @@ async function executeWith(
   return { exitCode, report, ending };
 }
 
-function takePicture(session: Session, file: OutputFile, path: string, talk: Talk): void {
+function takePicture(session: Session, file: Pick<OutputFile, 'write'>, path: string, talk: Talk): void {
   const bytes = session.screendump(path);
   if (bytes === undefined) talk.note(`there is no display, so ${path} is empty`);
   else file.write(bytes);

@@ -12,6 +12,8 @@ export interface OutputStream {
 export interface OutputFile {
   write(data: string | Uint8Array): void;
   close(): void;
+  /** In place of {@link close}, before anything was written: leaves what was there, or no file when there was none. */
+  discard(): void;
 }
 
 /** What a person or a script types: stdin. Nothing is read before {@link open}. */
@@ -56,7 +58,10 @@ export interface Host {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Throws {@link FileProblem}. */
   readFile(path: string): Uint8Array;
-  /** Creates or empties a file. Throws {@link FileProblem}. */
+  /**
+   * Opens a file for writing, or creates it. What it held stays until the first write, or until it is closed.
+   * Throws {@link FileProblem}.
+   */
   createFile(path: string): OutputFile;
   /** Opens a disk image or the like in place. Throws {@link FileProblem}. */
   openFile(path: string, access: 'read' | 'read-write'): OpenFile;

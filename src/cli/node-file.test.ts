@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -44,6 +44,26 @@ describe('a file opened in place', () => {
     const full = host.createFile('/dev/full');
     expect(() => full.write('text')).toThrow(new FileProblem('/dev/full', 'no space left on device'));
     full.close();
+  });
+
+  it('that is written from start to end keeps what it held until then', () => {
+    const path = join(folder, 'log');
+    writeFileSync(path, 'an earlier log');
+    host.createFile(path).discard();
+    expect(readFileSync(path, 'utf8')).toBe('an earlier log');
+    const file = host.createFile(path);
+    file.write('new');
+    file.close();
+    expect(readFileSync(path, 'utf8')).toBe('new');
+    host.createFile(path).close();
+    expect(readFileSync(path, 'utf8')).toBe('');
+    expect(() => host.createFile(folder)).toThrow(new FileProblem(folder, 'it is a directory'));
+  });
+
+  it('that is discarded is gone when it was not there before', () => {
+    const path = join(folder, 'never');
+    host.createFile(path).discard();
+    expect(existsSync(path)).toBe(false);
   });
 
   it('is no folder and exists', () => {

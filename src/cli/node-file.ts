@@ -1,7 +1,7 @@
 /** A file of the host that is read and written in place: disk images, flash. All access is synchronous. */
 import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import { getSystemErrorMap } from 'node:util';
-import type { OpenFile } from './host.ts';
+import { FileProblem, type OpenFile } from './host.ts';
 
 /** Where a block special file's size is found: by halving, since `stat` says 0. */
 const DEVICE_SIZE_MAX = 2 ** 52;
@@ -85,6 +85,17 @@ function reasonOf(access: () => string | undefined): string | undefined {
     const { code, errno } = error as NodeJS.ErrnoException;
     if (code === undefined || errno === undefined) throw error;
     return systemWords(code, errno);
+  }
+}
+
+/** What `access` returns; what the operating system says against it is thrown as a {@link FileProblem}. */
+export function asFileProblem<T>(path: string, access: () => T): T {
+  try {
+    return access();
+  } catch (error) {
+    const { code, errno } = error as NodeJS.ErrnoException;
+    if (code === undefined || errno === undefined) throw error;
+    throw new FileProblem(path, systemWords(code, errno));
   }
 }
 

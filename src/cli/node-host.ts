@@ -1,10 +1,11 @@
 /** The process that dmascope runs in. */
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { arch, constants, platform } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { FileProblem, type Host, type OpenFile, type OutputFile, type OutputStream } from './host.ts';
-import { NodeFile, systemWords } from './node-file.ts';
+import type { Host, OpenFile, OutputFile, OutputStream } from './host.ts';
+import { asFileProblem, NodeFile, systemWords } from './node-file.ts';
 import { NodeInput } from './node-input.ts';
+import { NodeOutputFile } from './node-output-file.ts';
 
 /** Bytes waiting in a stream before the run is slowed to let them out. */
 const BACKLOG_MAX = 1 << 20;
@@ -38,39 +39,15 @@ export class NodeHost implements Host {
   }
 
   readFile(path: string): Uint8Array {
-    try {
-      return new Uint8Array(readFileSync(path));
-    } catch (error) {
-      throw fileProblem(path, error);
-    }
+    return asFileProblem(path, () => new Uint8Array(readFileSync(path)));
   }
 
   createFile(path: string): OutputFile {
-    let descriptor: number;
-    try {
-      descriptor = openSync(path, 'w');
-    } catch (error) {
-      throw fileProblem(path, error);
-    }
-    return {
-      write: (data) => {
-        const bytes = typeof data === 'string' ? Buffer.from(data) : data;
-        try {
-          for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
-        } catch (error) {
-          throw fileProblem(path, error);
-        }
-      },
-      close: () => closeSync(descriptor),
-    };
+    return new NodeOutputFile(path);
   }
 
   openFile(path: string, access: 'read' | 'read-write'): OpenFile {
-    try {
-      return new NodeFile(path, access);
-    } catch (error) {
-      throw fileProblem(path, error);
-    }
+    return asFileProblem(path, () => new NodeFile(path, access));
   }
 
   pause(milliseconds: number): Promise<void> {
@@ -126,11 +103,4 @@ export class NodeHost implements Host {
     // `dmascope ... | head`: the reader has what it wanted. Not an error, nothing to say.
     if (code !== 'EPIPE') this.outputProblem ??= `${name}: ${systemWords(code, errno)}`;
   }
-}
-
-/** The operating system's word for what went wrong; anything else is a bug of ours. */
-export function fileProblem(path: string, error: unknown): unknown {
-  const { code, errno } = error as NodeJS.ErrnoException;
-  if (code === undefined || errno === undefined) return error;
-  return new FileProblem(path, systemWords(code, errno));
 }

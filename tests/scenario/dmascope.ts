@@ -81,7 +81,7 @@ class MemoryHost implements Host {
   createFile(path: string): OutputFile {
     const file = new Collected();
     this.written.set(path, file);
-    return { write: (data) => file.write(data), close: () => undefined };
+    return { write: (data) => file.write(data), close: () => undefined, discard: () => undefined };
   }
 
   openFile(path: string): never {

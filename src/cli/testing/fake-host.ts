@@ -84,15 +84,24 @@ export class FakeHost implements Host {
 
   createFile(path: string): OutputFile {
     if (this.unwritable.has(path)) throw new FileProblem(path, 'permission denied');
-    this.files.set(path, '');
+    const before = this.files.get(path);
+    let text = '';
+    if (before === undefined) this.files.set(path, '');
     this.openFiles.add(path);
     return {
       write: (data) => {
         if (this.full.has(path)) throw new FileProblem(path, 'no space left on device');
-        const text = typeof data === 'string' ? data : new TextDecoder().decode(data);
-        this.files.set(path, this.files.get(path)! + text);
+        text += typeof data === 'string' ? data : new TextDecoder().decode(data);
+        this.files.set(path, text);
       },
-      close: () => this.openFiles.delete(path),
+      close: () => {
+        this.files.set(path, text);
+        this.openFiles.delete(path);
+      },
+      discard: () => {
+        if (before === undefined) this.files.delete(path);
+        this.openFiles.delete(path);
+      },
     };
   }
 
