@@ -2,7 +2,28 @@
 import { parseInteger } from '../quantities.ts';
 import { UsageError } from '../usage-error.ts';
 import { parseClock, parseFirmwareFile, parseSeed, parseUuid } from './board-options.ts';
+import type { QemuConfiguration } from './configuration.ts';
+import { parseOptionList } from './option-list.ts';
 import type { QemuOption } from './options.ts';
+
+/** `driver.property=value`, or the three as a list. */
+function readGlobal(configuration: QemuConfiguration, argument: string): void {
+  const list = parseOptionList(argument, undefined);
+  const short = /^([\w-]+)\.([\w-]+)=(.*)$/.exec(argument)?.slice(1);
+  const [driver, property, value = ''] = short ?? ['driver', 'property', 'value'].map((key) => list.get(key));
+  const port = parseInteger(value);
+  if (driver === 'isa-debugcon' && property === 'iobase' && port !== undefined && port <= 0xffff) {
+    configuration.debugPort = port;
+    return;
+  }
+  // OVMF asks for it: there is no suspend to leave out.
+  const suspend = driver === 'ICH9-LPC' && (property === 'disable_s3' || property === 'disable_s4');
+  if (suspend && ['1', 'on', 'true', 'yes'].includes(value)) return;
+  throw new UsageError(
+    `-global ${argument}: this is not supported`,
+    suspend ? 'there is no suspend: give 1 or leave it out' : 'isa-debugcon.iobase=0x402 is',
+  );
+}
 
 export const BOARD_OPTIONS: Readonly<Record<string, QemuOption>> = {
   rtc: {
@@ -43,15 +64,16 @@ export const BOARD_OPTIONS: Readonly<Record<string, QemuOption>> = {
       configuration.startStopped = true;
     },
   },
+  'no-hpet': {
+    argument: false,
+    help: 'without the high precision event timers',
+    apply: ({ configuration }) => {
+      configuration.hpet = false;
+    },
+  },
   global: {
     argument: true,
     help: 'isa-debugcon.iobase=PORT: where the debug console is (0xe9; SeaBIOS and OVMF use 0x402)',
-    apply: ({ configuration }, argument) => {
-      const port = parseInteger(/^isa-debugcon\.iobase=(.*)$/.exec(argument)?.[1] ?? '');
-      if (port === undefined || port > 0xffff) {
-        throw new UsageError(`-global ${argument}: this is not supported`, 'isa-debugcon.iobase=0x402 is');
-      }
-      configuration.debugPort = port;
-    },
+    apply: ({ configuration }, argument) => readGlobal(configuration, argument),
   },
 };

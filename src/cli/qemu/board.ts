@@ -37,6 +37,7 @@ export function buildBoard(host: Host, files: OpenDrives, configuration: QemuCon
       ...((configuration.vga ?? (configuration.noDefaults ? 'none' : 'std')) === 'std'
         ? { display: standardDisplay(host) }
         : {}),
+      ...(configuration.hpet ? {} : { hpet: false }),
       boot: configuration.boot,
       fwCfgFiles: readFirmwareFiles(host, configuration.firmwareFiles),
       ...(configuration.uuid === undefined ? {} : { uuid: configuration.uuid }),

@@ -22,6 +22,8 @@ export interface QemuConfiguration {
   ramBytes: number;
   /** `-M max-ram-below-4g=`, bytes. */
   maxRamBelow4g: number | undefined;
+  /** `-M hpet=`, `-no-hpet`. */
+  hpet: boolean;
   /** `-smp`; `undefined`: one. */
   processors: ProcessorTopology | undefined;
   cpuModel: string;
@@ -80,6 +82,7 @@ export function defaultConfiguration(): QemuConfiguration {
     initrd: undefined,
     ramBytes: 128 * 2 ** 20,
     maxRamBelow4g: undefined,
+    hpet: true,
     processors: undefined,
     cpuModel: 'qemu64',
     machineNamed: false,

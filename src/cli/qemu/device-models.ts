@@ -8,6 +8,10 @@ export type UsbStorageRequest = Omit<Extract<DeviceOption, { kind: 'usb-storage'
 };
 /** The entropy's seed comes from `-seed`. */
 export type EntropyRequest = Extract<DeviceOption, { kind: 'virtio-rng-pci' }> & { readonly rng?: string };
+/** The display adapter is the board's own: `-device VGA` is another way to say `-vga std`. */
+export interface DisplayRequest {
+  readonly kind: 'VGA';
+}
 export type ConfiguredDevice = Exclude<DeviceOption, { kind: 'usb-storage' }> | UsbStorageRequest | EntropyRequest;
 
 export type ModelProperties = Readonly<Record<string, Property>>;
@@ -23,7 +27,7 @@ export interface PropertyValues {
 
 export interface Model {
   readonly properties: ModelProperties;
-  readonly build: (values: PropertyValues) => ConfiguredDevice;
+  readonly build: (values: PropertyValues) => ConfiguredDevice | DisplayRequest;
 }
 
 const ROOT_BUS_NAME = 'pcie.0';
@@ -158,6 +162,7 @@ export const MODELS: Readonly<Record<string, Model>> = {
       ...pciBus(values),
     }),
   },
+  VGA: { properties: { id: name, bus: ROOT_BUS, vgamem_mb: only('16') }, build: () => ({ kind: 'VGA' }) },
   'isa-debug-exit': {
     properties: { iobase: integer(0, 0xffff), iosize: integer(1, 8) },
     build: (values) => ({

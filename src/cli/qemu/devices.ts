@@ -2,7 +2,14 @@
 import type { DeviceOption } from '../../machine/boards/q35-options.ts';
 import { didYouMean } from '../suggestion.ts';
 import { UsageError } from '../usage-error.ts';
-import { ALIASES, type ConfiguredDevice, MODELS, type ModelProperties, type PropertyValues } from './device-models.ts';
+import {
+  ALIASES,
+  type ConfiguredDevice,
+  type DisplayRequest,
+  MODELS,
+  type ModelProperties,
+  type PropertyValues,
+} from './device-models.ts';
 import { type OptionList, parseOptionList } from './option-list.ts';
 
 export type { ConfiguredDevice } from './device-models.ts';
@@ -10,7 +17,7 @@ export type { ConfiguredDevice } from './device-models.ts';
 export const DEVICE_MODELS: readonly string[] = Object.keys(MODELS);
 
 /** Reads the argument of one `-device`. */
-export function parseDevice(argument: string): ConfiguredDevice {
+export function parseDevice(argument: string): ConfiguredDevice | DisplayRequest {
   const list = parseOptionList(argument, 'driver');
   const driver = list.get('driver') ?? '';
   const name = Object.hasOwn(ALIASES, driver) ? ALIASES[driver]! : driver;

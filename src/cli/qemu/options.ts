@@ -6,12 +6,13 @@ import { matchesGlob } from '../../debug/glob.ts';
 import { LOG_ITEMS, parseLogItems } from '../../debug/log-items.ts';
 import { TRACE_EVENT_NAMES } from '../../debug/trace-lines.ts';
 import { cpuOptionMessage } from '../cpu-option-message.ts';
-import { checkedRam, checkedRamBelow4g, parseSize } from '../quantities.ts';
+import { checkedRam, parseSize } from '../quantities.ts';
 import { didYouMean } from '../suggestion.ts';
 import { UsageError } from '../usage-error.ts';
 import { BOARD_OPTIONS } from './board-option-rows.ts';
 import type { CharacterTarget, QemuConfiguration } from './configuration.ts';
 import { parseDevice } from './devices.ts';
+import { readMachine } from './machine-option.ts';
 import { parseOptionList } from './option-list.ts';
 import { readOwnOptions } from './own-options.ts';
 import { parseProcessors } from './processors.ts';
@@ -62,25 +63,6 @@ function character(option: string, argument: string): CharacterTarget {
     'this character device is not supported',
     'use stdio, mon:stdio, file:PATH, null or none',
   );
-}
-
-function readMachine(option: string, { configuration }: OptionContext, argument: string): void {
-  const list = parseOptionList(argument, 'type');
-  for (const [key, value] of list.entries) {
-    if (key === 'type') {
-      if (!/^(pc-)?q35(-[\d.]+)?$/.test(value))
-        refuse(option, argument, `the machine "${value}" is not supported`, 'use -M q35');
-      configuration.machineNamed = true;
-    } else if (key === 'accel') {
-      // `kvm:tcg` means tcg where there is no KVM, and here there is none.
-      if (!value.split(':').includes('tcg'))
-        refuse(option, argument, `the accelerator "${value}" is not supported`, 'dmascope emulates: accel=tcg');
-    } else if (key === 'max-ram-below-4g') {
-      configuration.maxRamBelow4g = checkedRamBelow4g(parseSize(value), value);
-    } else if (!(key === 'usb' && value === 'off') && !(key === 'graphics' && value === 'off')) {
-      refuse(option, argument, `the machine property "${key}" is not supported`);
-    }
-  }
 }
 
 function readMemory({ configuration }: OptionContext, argument: string): void {
@@ -152,7 +134,7 @@ function flag(key: 'noReboot' | 'noGraphic' | 'noDefaults', help: string): QemuO
 const machine = (option: string): QemuOption => ({
   argument: true,
   help: 'the board: q35',
-  apply: (context, argument) => readMachine(option, context, argument),
+  apply: ({ configuration }, argument) => readMachine(option, configuration, argument),
 });
 
 /** Options in the order of the help text. */
@@ -177,7 +159,9 @@ export const QEMU_OPTIONS: Readonly<Record<string, QemuOption>> = {
     argument: true,
     help: 'a device with its properties',
     apply: ({ configuration }, argument) => {
-      configuration.devices.push(parseDevice(argument));
+      const device = parseDevice(argument);
+      if (device.kind === 'VGA') configuration.vga = 'std';
+      else configuration.devices.push(device);
     },
   },
   ...STORAGE_OPTIONS,
@@ -229,6 +213,7 @@ export const QEMU_OPTIONS: Readonly<Record<string, QemuOption>> = {
   'no-user-config': nothing('no configuration files (there are none)'),
   'no-reboot': flag('noReboot', 'end instead of rebooting'),
   name: { argument: true, help: 'a name for the guest (without effect)', apply: () => undefined },
+  overcommit: { argument: true, help: "of the host's memory (without effect)", apply: () => undefined },
   ...BOARD_OPTIONS,
   d: { argument: true, help: 'log items', apply: readLog },
   D: keep('logFile', 'file for the log; without it the log goes to stderr'),
@@ -274,7 +259,6 @@ export const UNSUPPORTED_OPTIONS: Readonly<Record<string, string>> = {
   vnc: 'there is no display',
   'no-shutdown': 'dmascope always ends with the guest',
   'no-acpi': 'the board always has ACPI',
-  'no-hpet': 'the HPET cannot be left out',
   action: 'leave it out',
   watchdog: 'there is no watchdog',
   plugin: 'TCG plugins are not supported',

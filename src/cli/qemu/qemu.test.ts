@@ -60,6 +60,11 @@ describe('flags that are honoured', () => {
     [['-append', 'a,b=c d'], { append: 'a,b=c d' }],
     [['-nodefaults', '-no-reboot', '-no-user-config', '-display', 'none', '-vga', 'none'], {}],
     [['-monitor', 'none', '-parallel', 'none', '-net', 'none', '-nic', 'none', '-name', 'guest'], {}],
+    [['-M', 'q35,smm=on,vmport=off,hpet=off'], { board: { hpet: false } }],
+    [['-no-hpet', '-overcommit', 'mem-lock=off'], { board: { hpet: false } }],
+    [['-vga', 'none', '-device', 'VGA'], { board: { display: expect.anything() } }],
+    [['-global', 'ICH9-LPC.disable_s3=1', '-global', 'driver=ICH9-LPC,property=disable_s4,value=on'], {}],
+    [['-global', 'driver=isa-debugcon,property=iobase,value=0x402'], { board: { debugPort: 0x402 } }],
     [['-dmascope', 'personality=spec'], { personality: 'spec' }],
   ])('%j', async (flags, expected) => {
     const { exitCode, spec, err } = await qemu(flags);
@@ -116,7 +121,10 @@ describe('flags that are not honoured are named and refused with exit 2', () => 
     [['-bios', 'x'], 'firmware and -kernel: dmascope enters a kernel directly'],
     [['-M', 'pc'], '-M pc: the machine "pc" is not supported'],
     [['-M', 'q35,accel=kvm'], 'the accelerator "kvm" is not supported'],
-    [['-M', 'q35,smm=off'], 'the machine property "smm" is not supported'],
+    [['-M', 'q35,smm=off'], 'the machine property "smm" is not supported with "off"'],
+    [['-M', 'q35,nvdimm=on'], 'the machine property "nvdimm" is not supported'],
+    [['-global', 'ICH9-LPC.disable_s3=0'], 'there is no suspend: give 1 or leave it out'],
+    [['-global', 'isa-debugcon.iobase=0x10000'], 'this is not supported'],
     [['-accel', 'kvm'], '-accel kvm: dmascope emulates every instruction itself'],
     [['-smp', '65'], '-smp 65: 64 processors are the most'],
     [['-smp', '0'], '-smp 0: the parameters must be greater than zero'],
