@@ -192,7 +192,8 @@ const KNOWN: readonly Known[] = [
       isAmd &&
       !before.is64 &&
       (codeBits(before.segment(0)) === 16) !== hasPrefix(before, 0x67) &&
-      /^(BOUND|L[DEFGS]S|CALLF|JMPF|F(LD|NST)ENV|FNSAVE|FRSTOR|VP?MASKMOV)/.test(row.mnemonic) &&
+      (row.operands.includes('Mt') ||
+        /^(BOUND|L[DEFGS]S|CALLF|JMPF|F(LD|NST)ENV|FNSAVE|FRSTOR|FXSAVE|FXRSTOR|VP?MASKMOV)/.test(row.mnemonic)) &&
       [STACK_FAULT, GENERAL_PROTECTION].includes(ours.u32(AT.vector)) &&
       ours.u64(AT.rip) === before.u64(AT.rip),
   },
