@@ -245,6 +245,18 @@ const KNOWN: readonly Known[] = [
   },
   {
     reason:
+      'AMD refuses an element of a gather whose address is not canonical before the base of FS or GS is added; the sum is what counts (SDM Vol. 1 3.3.7.1)',
+    explains: ({ row, before, ours, theirs, found }) =>
+      isAmd &&
+      before.is64 &&
+      /^VP?GATHER/.test(row.mnemonic) &&
+      (hasPrefix(before, 0x64) || hasPrefix(before, 0x65)) &&
+      ours.u32(AT.vector) === PAGE_FAULT &&
+      theirs.u32(AT.vector) === GENERAL_PROTECTION &&
+      found.length === 1,
+  },
+  {
+    reason:
       'AMD refuses VPEXTRQ and VPINSRQ outside of 64-bit mode, at Intel VEX.W says nothing there (SDM Vol. 2, PEXTRB)',
     explains: ({ row, before, theirs }) =>
       isAmd && !before.is64 && /^(VPEXTRD|VPINSRD)$/.test(row.mnemonic) && theirs.u32(AT.vector) === INVALID_OPCODE,
