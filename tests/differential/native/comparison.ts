@@ -3,12 +3,16 @@ import type { Row } from '../../../src/cpu/isa/row.ts';
 import * as at from './case-layout.ts';
 import { AT, type CaseView } from './case-layout.ts';
 import { codeBits } from './local-segments.ts';
+import { hasPrefix, isWide } from './prefixes.ts';
 
 /** CF PF AF ZF SF TF IF DF OF IOPL NT RF ID. */
 const COMPARED_FLAGS = 0x21_7fd5;
 /** c p a z s o as EFLAGS bits. */
 const FLAG_BITS = [0, 2, 4, 6, 7, 11];
 const PAGE_FAULT = 14;
+const OPERAND_SIZE = 0x66;
+/** Its number among the registers. */
+const CL = 1;
 /** Linux does not tell user mode whether an address beyond its own is mapped: bit 0 of the error code. */
 const KERNEL_START = 0x7fff_ffff_f000n;
 const NAMES = 'rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15'.split(' ');
@@ -27,9 +31,12 @@ function undefinedFlags(row: Row): number {
 
 /** SHLD and SHRD of 16 bits by more than 16, and BSWAP of 16 bits, have no defined result (SDM Vol. 2). */
 function resultUndefined(row: Row, before: CaseView): boolean {
-  if (!/^(SH[LR]D|BSWAP)$/.test(row.mnemonic)) return false;
-  const code = before.bytes.subarray(AT.code, AT.code + before.u32(AT.codeLength));
-  return code.includes(0x66) !== (codeBits(before.segment(0)) === 16);
+  const isShift = /^SH[LR]D$/.test(row.mnemonic);
+  if (!isShift && row.mnemonic !== 'BSWAP') return false;
+  if (isWide(before) || hasPrefix(before, OPERAND_SIZE) === (codeBits(before.segment(0)) === 16)) return false;
+  const immediate = before.bytes[AT.code + before.u32(AT.codeLength) - 1]!;
+  const count = row.operands.includes('CL') ? Number(before.gpr(CL) & 31n) : immediate & 31;
+  return !isShift || count > 16;
 }
 
 /** Distance of two 64-bit significands or doubles as units in the last place; anything else is far. */

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Row } from '../../../src/cpu/isa/row.ts';
 import { AT, type CaseView, TRAP_FLAG } from './case-layout.ts';
 import { codeBits, localSegment } from './local-segments.ts';
+import { hasPrefix, isWide } from './prefixes.ts';
 
 export interface Compared {
   readonly row: Row;
@@ -35,24 +36,6 @@ interface Known {
 const hostProcessor = readFileSync('/proc/cpuinfo', 'utf8');
 const isAmd = /^vendor_id\s*: AuthenticAMD$/m.test(hostProcessor);
 const isVirtual = /^flags\s*:.* hypervisor( |$)/m.test(hostProcessor);
-
-const PREFIXES = new Set([0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65]);
-
-/** Whether REX.W is set. */
-function isWide(before: CaseView): boolean {
-  for (let at = AT.code; at < AT.code + 15; at++) {
-    const byte = before.bytes[at]!;
-    if (!PREFIXES.has(byte)) return before.is64 && (byte & 0xf8) === 0x48;
-  }
-  return false;
-}
-
-/** Whether one of the bytes in front of the opcode is this one: legacy prefixes only. */
-function hasPrefix(before: CaseView, prefix: number): boolean {
-  for (let at = AT.code; at < AT.code + 15 && PREFIXES.has(before.bytes[at]!); at++)
-    if (before.bytes[at] === prefix) return true;
-  return false;
-}
 
 const isAddressFault = (vector: number) => vector >= STACK_FAULT && vector <= PAGE_FAULT;
 
