@@ -1,7 +1,13 @@
 /** Reads a QEMU command line: single-dash long options (two dashes are the same), one argument each at most. */
 import { didYouMean } from '../suggestion.ts';
 import { UsageError } from '../usage-error.ts';
-import { type CharacterTarget, defaultConfiguration, type QemuConfiguration } from './configuration.ts';
+import { resolveCharacters } from './character-devices.ts';
+import {
+  type CharacterTarget,
+  type CheckedConfiguration,
+  defaultConfiguration,
+  type QemuConfiguration,
+} from './configuration.ts';
 import { checkDevices } from './devices.ts';
 import { driveAt } from './drives.ts';
 import { QEMU_OPTIONS, UNSUPPORTED_OPTIONS } from './options.ts';
@@ -13,7 +19,7 @@ export interface QemuArgumentContext {
 }
 
 export type QemuArguments =
-  | { readonly kind: 'run'; readonly configuration: QemuConfiguration }
+  | { readonly kind: 'run'; readonly configuration: CheckedConfiguration }
   /** `-help`, `-version`, `-device help`, `-d help`, `-trace help` ... */
   | { readonly kind: 'help'; readonly topic: 'options' | 'version' | 'device' | 'd' | 'trace' | 'machine' | 'cpu' };
 
@@ -52,8 +58,7 @@ export function readQemuArguments(args: readonly string[], context: QemuArgument
     if (topic !== undefined) return { kind: 'help', topic };
     option.apply(optionContext, argument);
   }
-  checkTogether(configuration);
-  return { kind: 'run', configuration };
+  return { kind: 'run', configuration: checkTogether(configuration) };
 }
 
 function unknownOption(name: string): UsageError {
@@ -66,8 +71,10 @@ function unknownOption(name: string): UsageError {
   );
 }
 
-function checkTogether(configuration: QemuConfiguration): void {
-  const { kernel, append, initrd, serials, noGraphic, debugConsole } = configuration;
+function checkTogether(read: QemuConfiguration): CheckedConfiguration {
+  if (read.serials.length === 0 && read.noGraphic) read.serials.push({ kind: 'stdio', multiplexed: true });
+  const configuration = { ...read, ...resolveCharacters(read) };
+  const { kernel, append, initrd, serials, debugConsole } = configuration;
   if (kernel === undefined) {
     if (append !== undefined) throw new UsageError('-append only allowed with -kernel option');
     if (initrd !== undefined) throw new UsageError('-initrd only allowed with -kernel option');
@@ -80,13 +87,12 @@ function checkTogether(configuration: QemuConfiguration): void {
       'leave -bios or the flash out, or let the firmware load the kernel from a disk',
     );
   }
-  if (configuration.startStopped && !configuration.monitorOnStdio && !serials.some(isMultiplexed) && !noGraphic) {
+  if (configuration.startStopped && !configuration.monitorOnStdio && !serials.some(isMultiplexed)) {
     throw new UsageError('-S: nobody could start the guest again', 'add -monitor stdio or -serial mon:stdio');
   }
   checkDevices(configuration.devices);
   const further = serials.slice(1).find((target) => target.kind !== 'none');
   if (further !== undefined) throw new UsageError('-serial: a second serial port is not supported yet');
-  if (serials.length === 0 && noGraphic) serials.push({ kind: 'stdio', multiplexed: true });
   if (configuration.monitorOnStdio && serials[0]?.kind === 'stdio') {
     throw new UsageError(
       '-serial stdio and -monitor stdio: cannot use stdio by multiple character devices',
@@ -96,6 +102,7 @@ function checkTogether(configuration: QemuConfiguration): void {
   if (debugConsole?.kind === 'stdio' && serials[0]?.kind === 'stdio') {
     throw new UsageError('-serial stdio and -debugcon stdio: cannot use stdio by multiple character devices');
   }
+  return configuration;
 }
 
 function isMultiplexed(target: CharacterTarget): boolean {

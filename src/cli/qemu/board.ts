@@ -5,7 +5,7 @@ import type { Host } from '../host.ts';
 import type { BoardSetting } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
 import { readFirmwareFiles } from './board-options.ts';
-import type { QemuConfiguration } from './configuration.ts';
+import type { CheckedConfiguration } from './configuration.ts';
 import type { ConfiguredDevice, UsbStorageRequest } from './device-models.ts';
 import type { DriveRequest } from './drives.ts';
 import { readFirmware, standardDisplay } from './firmware.ts';
@@ -19,7 +19,7 @@ export interface BuiltBoard {
   readonly board: BoardSetting;
 }
 
-export function buildBoard(host: Host, files: OpenDrives, configuration: QemuConfiguration): BuiltBoard {
+export function buildBoard(host: Host, files: OpenDrives, configuration: CheckedConfiguration): BuiltBoard {
   const media = new Media(files, configuration);
   const devices = configuration.devices.map((device) => media.deviceOf(device));
   const flash = media.flash();
@@ -48,7 +48,7 @@ export function buildBoard(host: Host, files: OpenDrives, configuration: QemuCon
   };
 }
 
-function clockOf(host: Host, { clock }: QemuConfiguration): Pick<BoardSetting, 'rtcSeconds'> {
+function clockOf(host: Host, { clock }: CheckedConfiguration): Pick<BoardSetting, 'rtcSeconds'> {
   if (clock === undefined) return {};
   return { rtcSeconds: 'seconds' in clock ? clock.seconds : host.wallClock(clock.host) };
 }
@@ -56,11 +56,11 @@ function clockOf(host: Host, { clock }: QemuConfiguration): Pick<BoardSetting, '
 /** The images of the drives, and who takes which. */
 class Media {
   readonly #files: OpenDrives;
-  readonly #configuration: QemuConfiguration;
+  readonly #configuration: CheckedConfiguration;
   /** Drives that a stick has, and the flash: the board is told of them otherwise. */
   readonly #taken = new Set<string>();
 
-  constructor(files: OpenDrives, configuration: QemuConfiguration) {
+  constructor(files: OpenDrives, configuration: CheckedConfiguration) {
     this.#files = files;
     this.#configuration = configuration;
   }

@@ -14,7 +14,7 @@ import { readSymbolsOption } from '../symbols-option.ts';
 import { Talk } from '../talk.ts';
 import { readQemuArguments } from './arguments.ts';
 import { buildBoard } from './board.ts';
-import type { CharacterTarget, QemuConfiguration } from './configuration.ts';
+import type { CharacterTarget, CheckedConfiguration } from './configuration.ts';
 import { DEVICE_MODELS } from './devices.ts';
 import { OpenDrives } from './open-drives.ts';
 import { QEMU_OPTIONS } from './options.ts';
@@ -45,7 +45,7 @@ export async function runQemuForm(host: Host, services: Services, args: readonly
   }
 }
 
-function executionOf(host: Host, files: OpenDrives, configuration: QemuConfiguration): Execution {
+function executionOf(host: Host, files: OpenDrives, configuration: CheckedConfiguration): Execution {
   const { kernel } = configuration;
   return {
     spec: {
@@ -74,7 +74,7 @@ function executionOf(host: Host, files: OpenDrives, configuration: QemuConfigura
   };
 }
 
-function interactionOf(host: Host, configuration: QemuConfiguration): Interaction {
+function interactionOf(host: Host, configuration: CheckedConfiguration): Interaction {
   const { input, pace, typed, expect, monitorOnStdio } = configuration;
   const first = configuration.serials[0];
   const onStdio = first?.kind === 'stdio';
@@ -95,7 +95,7 @@ function interactionOf(host: Host, configuration: QemuConfiguration): Interactio
 }
 
 /** Without `-serial` QEMU shows the port in a window; ours has none, so the bytes go to stdout. */
-function serialTarget(configuration: QemuConfiguration): GuestOutput {
+function serialTarget(configuration: CheckedConfiguration): GuestOutput {
   const first = configuration.serials[0];
   if (first !== undefined) return target(first);
   return configuration.noDefaults ? 'none' : 'out';
@@ -107,7 +107,11 @@ function target(character: CharacterTarget): GuestOutput {
 }
 
 /** The log is written as it arises: with stderr as its target it interleaves with nothing of ours until the end. */
-function attachLog({ trace, files, session }: AttachContext, host: Host, configuration: QemuConfiguration): () => void {
+function attachLog(
+  { trace, files, session }: AttachContext,
+  host: Host,
+  configuration: CheckedConfiguration,
+): () => void {
   const { logItems, tracePatterns, logFile, timestamps } = configuration;
   const file = logFile === undefined ? undefined : files.create(logFile.replaceAll('%d', '1'));
   return attachQemuLog({

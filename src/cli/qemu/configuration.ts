@@ -4,6 +4,7 @@ import type { FirmwareBoot } from '../../machine/boards/q35-options.ts';
 import type { Pace } from '../console/pace.ts';
 import type { TypedText } from '../console/scripted-input.ts';
 import type { ClockBase, FirmwareFile } from './board-options.ts';
+import type { CharacterDevice, CharacterRequest, ResolvedCharacters } from './character-devices.ts';
 import type { ConfiguredDevice } from './device-models.ts';
 import type { DriveRequest } from './drives.ts';
 
@@ -41,8 +42,12 @@ export interface QemuConfiguration {
   /** Ids of `-object rng-...`. */
   entropySources: string[];
   /** `-serial`, in their order: COM1 is the first. */
-  serials: CharacterTarget[];
-  debugConsole: CharacterTarget | undefined;
+  serials: CharacterRequest[];
+  debugConsole: CharacterRequest | undefined;
+  /** `-monitor`, `-mon`. */
+  monitors: CharacterRequest[];
+  /** `-chardev`, by id. */
+  readonly characterDevices: Map<string, CharacterDevice>;
   noGraphic: boolean;
   noReboot: boolean;
   /** `-vga`; `undefined`: as the machine has it by default. */
@@ -66,13 +71,14 @@ export interface QemuConfiguration {
   pace: Pace | undefined;
   typed: TypedText[];
   expect: Uint8Array | undefined;
-  /** `-monitor stdio`. */
-  monitorOnStdio: boolean;
   /** `-S`: the guest stands until the monitor lets it go. */
   startStopped: boolean;
   /** `-global isa-debugcon.iobase=`. */
   debugPort: number | undefined;
 }
+
+/** With every character device in its place. */
+export type CheckedConfiguration = Omit<QemuConfiguration, keyof ResolvedCharacters> & ResolvedCharacters;
 
 export function defaultConfiguration(): QemuConfiguration {
   return {
@@ -97,6 +103,8 @@ export function defaultConfiguration(): QemuConfiguration {
     entropySources: [],
     serials: [],
     debugConsole: undefined,
+    monitors: [],
+    characterDevices: new Map(),
     noGraphic: false,
     noReboot: false,
     vga: undefined,
@@ -115,7 +123,6 @@ export function defaultConfiguration(): QemuConfiguration {
     pace: undefined,
     typed: [],
     expect: undefined,
-    monitorOnStdio: false,
     startStopped: false,
     debugPort: undefined,
   };

@@ -8,10 +8,11 @@ export type UsbStorageRequest = Omit<Extract<DeviceOption, { kind: 'usb-storage'
 };
 /** The entropy's seed comes from `-seed`. */
 export type EntropyRequest = Extract<DeviceOption, { kind: 'virtio-rng-pci' }> & { readonly rng?: string };
-/** The display adapter is the board's own: `-device VGA` is another way to say `-vga std`. */
-export interface DisplayRequest {
-  readonly kind: 'VGA';
-}
+/** Parts that the board has anyway: `-device VGA` is another way to say `-vga std`, the others to say `-serial` and `-debugcon`. */
+export type BoardPartRequest =
+  | { readonly kind: 'VGA' }
+  | { readonly kind: 'isa-serial'; readonly chardev: string }
+  | { readonly kind: 'isa-debug-port'; readonly chardev: string; readonly port: number | undefined };
 export type ConfiguredDevice = Exclude<DeviceOption, { kind: 'usb-storage' }> | UsbStorageRequest | EntropyRequest;
 
 export type ModelProperties = Readonly<Record<string, Property>>;
@@ -27,7 +28,7 @@ export interface PropertyValues {
 
 export interface Model {
   readonly properties: ModelProperties;
-  readonly build: (values: PropertyValues) => ConfiguredDevice | DisplayRequest;
+  readonly build: (values: PropertyValues) => ConfiguredDevice | BoardPartRequest;
 }
 
 const ROOT_BUS_NAME = 'pcie.0';
@@ -163,6 +164,18 @@ export const MODELS: Readonly<Record<string, Model>> = {
     }),
   },
   VGA: { properties: { id: name, bus: ROOT_BUS, vgamem_mb: only('16') }, build: () => ({ kind: 'VGA' }) },
+  'isa-serial': {
+    properties: { id: name, chardev: name, index: only('0') },
+    build: (values) => ({ kind: 'isa-serial', chardev: values.text('chardev') ?? '' }),
+  },
+  'isa-debugcon': {
+    properties: { id: name, chardev: name, iobase: integer(0, 0xffff) },
+    build: (values) => ({
+      kind: 'isa-debug-port',
+      chardev: values.text('chardev') ?? '',
+      port: values.number('iobase'),
+    }),
+  },
   'isa-debug-exit': {
     properties: { iobase: integer(0, 0xffff), iosize: integer(1, 8) },
     build: (values) => ({

@@ -4,8 +4,8 @@ import { didYouMean } from '../suggestion.ts';
 import { UsageError } from '../usage-error.ts';
 import {
   ALIASES,
+  type BoardPartRequest,
   type ConfiguredDevice,
-  type DisplayRequest,
   MODELS,
   type ModelProperties,
   type PropertyValues,
@@ -17,7 +17,7 @@ export type { ConfiguredDevice } from './device-models.ts';
 export const DEVICE_MODELS: readonly string[] = Object.keys(MODELS);
 
 /** Reads the argument of one `-device`. */
-export function parseDevice(argument: string): ConfiguredDevice | DisplayRequest {
+export function parseDevice(argument: string): ConfiguredDevice | BoardPartRequest {
   const list = parseOptionList(argument, 'driver');
   const driver = list.get('driver') ?? '';
   const name = Object.hasOwn(ALIASES, driver) ? ALIASES[driver]! : driver;

@@ -10,7 +10,8 @@ import { checkedRam, parseSize } from '../quantities.ts';
 import { didYouMean } from '../suggestion.ts';
 import { UsageError } from '../usage-error.ts';
 import { BOARD_OPTIONS } from './board-option-rows.ts';
-import type { CharacterTarget, QemuConfiguration } from './configuration.ts';
+import { parseCharacter, parseCharacterDevice, parseMonitor } from './character-devices.ts';
+import type { QemuConfiguration } from './configuration.ts';
 import { parseDevice } from './devices.ts';
 import { readMachine } from './machine-option.ts';
 import { parseOptionList } from './option-list.ts';
@@ -49,20 +50,6 @@ function only(option: string, values: readonly string[], help: string, why: stri
 /** An option without effect here, because what it leaves out does not exist. */
 function nothing(help: string): QemuOption {
   return { argument: false, help, apply: () => undefined };
-}
-
-function character(option: string, argument: string): CharacterTarget {
-  if (argument === 'stdio' || argument === 'mon:stdio') {
-    return { kind: 'stdio', multiplexed: argument === 'mon:stdio' };
-  }
-  if (argument === 'none' || argument === 'null') return { kind: 'none' };
-  if (argument.startsWith('file:') && argument.length > 5) return { kind: 'file', path: argument.slice(5) };
-  return refuse(
-    option,
-    argument,
-    'this character device is not supported',
-    'use stdio, mon:stdio, file:PATH, null or none',
-  );
 }
 
 function readMemory({ configuration }: OptionContext, argument: string): void {
@@ -107,6 +94,24 @@ function readTrace({ configuration, note }: OptionContext, argument: string): vo
       );
     }
     configuration.tracePatterns.push(value);
+  }
+}
+
+function readDevice(configuration: QemuConfiguration, argument: string): void {
+  const device = parseDevice(argument);
+  switch (device.kind) {
+    case 'VGA':
+      configuration.vga = 'std';
+      break;
+    case 'isa-serial':
+      configuration.serials.push({ kind: 'named', id: device.chardev, option: `-device ${argument}` });
+      break;
+    case 'isa-debug-port':
+      configuration.debugConsole = { kind: 'named', id: device.chardev, option: `-device ${argument}` };
+      configuration.debugPort = device.port ?? configuration.debugPort;
+      break;
+    default:
+      configuration.devices.push(device);
   }
 }
 
@@ -158,25 +163,21 @@ export const QEMU_OPTIONS: Readonly<Record<string, QemuOption>> = {
   device: {
     argument: true,
     help: 'a device with its properties',
-    apply: ({ configuration }, argument) => {
-      const device = parseDevice(argument);
-      if (device.kind === 'VGA') configuration.vga = 'std';
-      else configuration.devices.push(device);
-    },
+    apply: ({ configuration }, argument) => readDevice(configuration, argument),
   },
   ...STORAGE_OPTIONS,
   serial: {
     argument: true,
-    help: 'where the serial port goes: stdio, mon:stdio, file:PATH, null, none',
+    help: 'where the serial port goes: stdio, mon:stdio, file:PATH, chardev:ID, null, none',
     apply: ({ configuration }, argument) => {
-      configuration.serials.push(character('serial', argument));
+      configuration.serials.push(parseCharacter('serial', argument));
     },
   },
   debugcon: {
     argument: true,
     help: 'where the debug console (port 0xe9) goes',
     apply: ({ configuration }, argument) => {
-      configuration.debugConsole = character('debugcon', argument);
+      configuration.debugConsole = parseCharacter('debugcon', argument);
     },
   },
   nographic: flag('noGraphic', 'serial port on stdio, no display'),
@@ -196,14 +197,27 @@ export const QEMU_OPTIONS: Readonly<Record<string, QemuOption>> = {
       configuration.vga = argument;
     },
   },
+  chardev: {
+    argument: true,
+    help: 'a character device by name: stdio, file or null,id=ID; mux=on: for several',
+    apply: ({ configuration }, argument) => {
+      const [id, device] = parseCharacterDevice(argument);
+      if (configuration.characterDevices.has(id)) refuse('chardev', argument, `there is a "${id}" already`);
+      configuration.characterDevices.set(id, device);
+    },
+  },
   monitor: {
     argument: true,
-    help: 'where the monitor is: stdio or none',
+    help: 'where the monitor is: stdio, chardev:ID or none',
     apply: ({ configuration }, argument) => {
-      if (!['none', 'null', 'stdio'].includes(argument)) {
-        refuse('monitor', argument, 'this character device is not supported', 'use stdio or none');
-      }
-      configuration.monitorOnStdio = argument === 'stdio';
+      configuration.monitors = [parseCharacter('monitor', argument)];
+    },
+  },
+  mon: {
+    argument: true,
+    help: 'chardev=ID: where the monitor is',
+    apply: ({ configuration }, argument) => {
+      configuration.monitors = [parseMonitor(argument)];
     },
   },
   parallel: only('parallel', ['none', 'null'], 'none', 'there is no parallel port'),
@@ -241,8 +255,6 @@ export const UNSUPPORTED_OPTIONS: Readonly<Record<string, string>> = {
   usb: 'there is no USB 1.1 or 2.0 controller: use -device qemu-xhci',
   usbdevice: 'use -device qemu-xhci -device usb-kbd',
   netdev: 'there is no network: leave it out, and -device NAME,netdev= too',
-  chardev: 'use -serial stdio or -serial file:PATH',
-  mon: 'the monitor is not supported yet',
   qmp: 'QMP is not supported yet',
   gdb: 'the gdb stub is not supported yet',
   s: 'the gdb stub is not supported yet',

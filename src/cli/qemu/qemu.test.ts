@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { bus } from '../../base/address.ts';
 import type { TraceBus } from '../../base/trace.ts';
 import { dmascope, FakeHost, type Script } from '../testing/fake-host.ts';
+import { readQemuArguments } from './arguments.ts';
 import { parseOptionList } from './option-list.ts';
 import { QEMU_OPTIONS, UNSUPPORTED_OPTIONS } from './options.ts';
 
@@ -144,6 +145,18 @@ describe('flags that are not honoured are named and refused with exit 2', () => 
     [['-monitor', 'vc'], '-monitor vc: this character device is not supported'],
     [['-serial', 'stdio', '-monitor', 'stdio'], 'cannot use stdio by multiple character devices'],
     [['-dmascope', 'pace=reel'], 'pace=reel is not possible (did you mean "real"?)'],
+    [['-serial', 'chardev:x'], '-serial chardev:x: there is no character device "x"'],
+    [
+      ['-chardev', 'null,id=x', '-serial', 'chardev:x', '-debugcon', 'chardev:x'],
+      '-debugcon chardev:x: "x" is in use by -serial chardev:x',
+    ],
+    [['-chardev', 'null,id=x', '-chardev', 'null,id=x'], 'there is a "x" already'],
+    [['-chardev', 'socket,id=x'], 'the character device "socket" is not supported'],
+    [['-chardev', 'stdio,id=x,logfile=l'], '"logfile" is not supported with stdio'],
+    [['-chardev', 'file,id=x'], '-chardev file,id=x: it has no path'],
+    [['-chardev', 'null'], '-chardev null: it has no id'],
+    [['-mon', 'x,mode=control'], '-mon x,mode=control: mode=control is not supported'],
+    [['-chardev', 'file,id=x,path=f', '-monitor', 'chardev:x'], 'the monitor cannot be on a file'],
     [['-serial', 'pty'], '-serial pty: this character device is not supported'],
     [['-serial', 'stdio', '-serial', 'file:x'], 'a second serial port is not supported yet'],
     [['-serial', 'stdio', '-debugcon', 'stdio'], 'cannot use stdio by multiple character devices'],
@@ -226,6 +239,9 @@ describe("where the guest's bytes go", () => {
     [['-serial', 'none'], ''],
     [['-serial', 'null'], ''],
     [['-serial', 'none', '-debugcon', 'stdio'], 'debug\n'],
+    // A name may be used before it is given.
+    [['-serial', 'chardev:c', '-chardev', 'stdio,id=c,signal=off'], 'serial\n'],
+    [['-chardev', 'null,id=c,mux=on', '-serial', 'chardev:c', '-monitor', 'chardev:c'], ''],
   ])('%j', async (flags, expected) => {
     expect((await qemu(flags, script)).out).toBe(expected);
   });
@@ -233,6 +249,33 @@ describe("where the guest's bytes go", () => {
   it('files', async () => {
     const { host, out } = await qemu(['-serial', 'file:s.log', '-debugcon', 'file:d.log'], script);
     expect([host.files.get('s.log'), host.files.get('d.log'), out]).toEqual(['serial\n', 'debug\n', '']);
+  });
+
+  it('the devices that -device names', async () => {
+    const flags = ['-nodefaults', '-chardev', 'file,id=d,path=d.log', '-chardev', 'file,id=s,path=s.log'];
+    flags.push('-device', 'isa-debugcon,iobase=0x402,chardev=d', '-device', 'isa-serial,chardev=s');
+    const { host, spec } = await qemu(flags, script);
+    expect([host.files.get('s.log'), host.files.get('d.log')]).toEqual(['serial\n', 'debug\n']);
+    expect(spec).toMatchObject({ devices: [], board: { debugPort: 0x402 } });
+    expect((await qemu(['-device', 'isa-serial'], script)).err).toContain('there is no character device ""');
+  });
+
+  it('files by name', async () => {
+    const { host } = await qemu(['-chardev', 'file,id=f,path=s.log', '-serial', 'chardev:f'], script);
+    expect(host.files.get('s.log')).toBe('serial\n');
+  });
+
+  it.each<[string[], boolean, boolean]>([
+    [['-chardev', 'stdio,id=c,mux=on', '-serial', 'chardev:c', '-mon', 'chardev=c,mode=readline'], true, false],
+    [['-chardev', 'stdio,id=c,mux=on', '-serial', 'chardev:c', '-monitor', 'chardev:c'], true, false],
+    [['-chardev', 'stdio,id=c', '-serial', 'chardev:c'], false, false],
+    [['-chardev', 'stdio,id=c', '-mon', 'c', '-serial', 'none'], false, true],
+  ])('%j: the monitor is behind Ctrl-A %s, alone on stdio %s', (flags, multiplexed, monitorOnStdio) => {
+    const read = readQemuArguments(['-kernel', 'k', ...flags], { personalities: [], note: () => undefined });
+    if (read.kind !== 'run') throw new Error(read.topic);
+    const [serial] = read.configuration.serials;
+    expect(serial?.kind === 'stdio' && serial.multiplexed).toBe(multiplexed);
+    expect(read.configuration.monitorOnStdio).toBe(monitorOnStdio);
   });
 });
 
