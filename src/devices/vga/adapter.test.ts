@@ -6,7 +6,9 @@ import { AliasRegion } from '../../memory/index.ts';
 import { TestBus } from '../../pci/testing/test-bus.ts';
 import { VgaAdapter } from './adapter.ts';
 import { screenLines } from './code-page.ts';
+import { fontBytes } from './font.ts';
 import type { TextScreen } from './screen.ts';
+import { readText } from './testing/glyph-reader.ts';
 
 class Guest {
   readonly bus = new TestBus();
@@ -84,12 +86,12 @@ describe('VGA', () => {
   it('draws a character with the font of plane 2, nine dots wide', () => {
     const guest = new Guest();
     guest.adapter.handOver();
-    // Plane 2 alone, as it is: glyph 0xc4 has one full line.
+    // Plane 2 alone, as it is: a full line more in glyph 0xc4.
     guest.index(0x3c4, 2, 4);
     guest.index(0x3c4, 4, 6);
     guest.index(0x3ce, 5, 0);
     guest.index(0x3ce, 6, 4);
-    guest.store(0xa_0000 + 32 * 0xc4 + 7, 0xff);
+    guest.store(0xa_0000 + 32 * 0xc4 + 3, 0xff);
     guest.index(0x3c4, 2, 3);
     guest.index(0x3c4, 4, 2);
     guest.index(0x3ce, 5, 0x10);
@@ -100,10 +102,28 @@ describe('VGA', () => {
     expect([width, height]).toEqual([720, 400]);
     const dot = (x: number, y: number) => [...rgb.subarray(3 * (y * 720 + x), 3 * (y * 720 + x) + 3)];
     // Yellow is 0x3f, 0x3f, 0x15 in the DAC, blue 0, 0, 0x2a.
-    expect(dot(0, 7)).toEqual([255, 255, 87]);
-    expect(dot(8, 7)).toEqual([255, 255, 87]);
-    expect(dot(8, 6)).toEqual([0, 0, 168]);
-    expect(dot(9, 7)).toEqual([0, 0, 0]);
+    expect(dot(0, 3)).toEqual([255, 255, 87]);
+    expect(dot(8, 3)).toEqual([255, 255, 87]);
+    expect(dot(8, 2)).toEqual([0, 0, 168]);
+    expect(dot(9, 3)).toEqual([0, 0, 0]);
+  });
+
+  it('starts without firmware in mode 3, with a font that has every character', () => {
+    const guest = new Guest();
+    guest.adapter.handOver();
+    expect(guest.text).toMatchObject({ columns: 80, rows: 25, cursor: { column: 0, row: 0 }, blanked: false });
+    guest.index(0x3d4, 0x0a, 0x20);
+    // Every code in every foreground but black, on each of the eight backgrounds that it differs from.
+    for (let cell = 0; cell < 2000; cell += 1) {
+      const foreground = 1 + (cell % 15);
+      const background = cell >> 8;
+      const attribute = foreground | ((background === foreground ? 0 : background) << 4);
+      guest.store(0xb_8000 + 2 * cell, cell & 0xff, attribute);
+    }
+    const { text } = guest;
+    const lines = screenLines(text);
+    expect(lines.join('')).toContain('☺☻♥♦♣♠');
+    expect(readText(guest.adapter.picture(), text.attributes, fontBytes())).toEqual(lines);
   });
 
   it('answers nowhere while Command is 0, except to QEMU’s habits', () => {

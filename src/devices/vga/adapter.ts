@@ -25,7 +25,7 @@ import { STATUS_DISPLAY_DISABLED, STATUS_VERTICAL_RETRACE } from './registers.ts
 import { beamStatus } from './retrace.ts';
 import { captureText, type GraphicsScreen, isGraphics, type Screen } from './screen.ts';
 import { VgaState } from './state.ts';
-import { setTextMode } from './text-mode.ts';
+import { loadFont, setTextMode } from './text-mode.ts';
 import { drawText } from './text-picture.ts';
 import { VgaWindow, WINDOW_BASE } from './window.ts';
 
@@ -164,7 +164,7 @@ export class VgaAdapter implements StateSource {
     return isGraphics(state) ? drawGraphics(state, backing) : drawText(state, backing);
   }
 
-  /** Leaves an empty screen in text mode 3, as firmware does before it enters a kernel. No font is loaded. */
+  /** Leaves an empty screen in text mode 3, as firmware does before it enters a kernel, with a font of code page 437. */
   handOver(): void {
     const ports = this.#ports;
     setTextMode(
@@ -173,6 +173,7 @@ export class VgaAdapter implements StateSource {
     );
     const { backing } = this.videoMemory;
     for (let cell = 0; cell < TEXT_CELLS; cell += 1) backing.set(BLANK_CELL, 4 * cell);
+    loadFont(backing);
   }
 
   #reset(): void {

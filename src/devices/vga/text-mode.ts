@@ -1,7 +1,8 @@
 /**
  * Mode 3, 80x25 colour text with 9x16 dots, as a PC's firmware leaves it to a kernel (IBM Video Subsystem, "BIOS Mode 3+").
- * The font is the firmware's to load: without one the characters have no dots.
+ * The font is the firmware's to load too: without one the characters have no dots.
  */
+import { FONT_LINES, fontBytes } from './font.ts';
 
 /** Registers from index 0 on. */
 const SEQUENCER_VALUES = [0x03, 0x00, 0x03, 0x00, 0x02];
@@ -20,6 +21,20 @@ const ATTRIBUTE_ENABLE = 0x20;
 const COLORS = 64;
 const TWO_THIRDS = 0x2a;
 const ONE_THIRD = 0x15;
+
+/** A font is 256 glyphs in plane 2, 32 lines each, whatever the height of a character. */
+export const GLYPH_BYTES = 32;
+export const FONT_PLANE = 2;
+/** Four planes stand side by side in video memory. */
+const PLANES = 4;
+
+/** Loads the font of code page 437 as font 0, which the mode shows. */
+export function loadFont(memory: Uint8Array): void {
+  for (const [at, dots] of fontBytes().entries()) {
+    const line = Math.floor(at / FONT_LINES) * GLYPH_BYTES + (at % FONT_LINES);
+    memory[PLANES * line + FONT_PLANE] = dots;
+  }
+}
 
 /** Sets the mode through the ports, 0x3c0-0x3da. */
 export function setTextMode(write: (port: number, value: number) => void, read: (port: number) => number): void {

@@ -3,11 +3,10 @@ import { attributeColors } from './palette.ts';
 import { ATTRIBUTE, CRTC, MODE_BLINK, MODE_LINE_GRAPHICS, SEQUENCER } from './registers.ts';
 import { captureText, type GraphicsScreen, type TextGeometry, type TextScreen, textGeometry } from './screen.ts';
 import type { VgaState } from './state.ts';
+import { FONT_PLANE, GLYPH_BYTES } from './text-mode.ts';
 
-/** Each font has 256 glyphs of 32 bytes, one font every 8 KiB of plane 2. */
+/** One font every 8 KiB of plane 2. */
 const FONT_BYTES = 8192;
-const GLYPH_BYTES = 32;
-const FONT_PLANE = 2;
 /** Codes whose eighth dot reaches into the ninth column, while line graphics are enabled. */
 const LINE_GRAPHICS_FIRST = 0xc0;
 const LINE_GRAPHICS_LAST = 0xdf;

@@ -4,6 +4,8 @@ import { coresOfOnePackage } from '../../../src/cpu/topology.ts';
 import { encodePng } from '../../../src/debug/png.ts';
 import { RawImage } from '../../../src/devices/block/raw-image.ts';
 import { MemoryFile } from '../../../src/devices/block/testing/memory-file.ts';
+import { fontBytes } from '../../../src/devices/vga/font.ts';
+import { readText } from '../../../src/devices/vga/testing/glyph-reader.ts';
 import { packageFile } from '../../oracles/debian-packages.ts';
 import type { BootGuest, BootPlan, BootScenario, BootStep } from '../scenario.ts';
 import { seabios, vgaBios } from './seabios.ts';
@@ -54,6 +56,24 @@ function disc(steps: readonly BootStep[], ends: BootPlan['ends']): BootPlan {
   };
 }
 
+/** Entered directly, without a video BIOS: what its screen's pixels say is what stands in video memory. */
+function pixels(): BootPlan {
+  return {
+    options: { ramBytes: 32 * MIB, display: {}, trackWriters: false },
+    kernel: { name: 'memtest86+x64.bin', bytes: program('x64'), commandLine: '' },
+    steps: [shown(/<Enter> to start testing/, (guest) => guest.stop())],
+    ends: 'stopped',
+    check: ({ machine }) => {
+      const screen = machine.screen();
+      if (screen?.kind !== 'text') return ['the screen shows graphics'];
+      const read = readText(machine.picture()!, screen.attributes, fontBytes());
+      return machine
+        .screenText()!
+        .flatMap((line, row) => (line === read[row] ? [] : [`line ${row}: "${line}"; its pixels: "${read[row]}"`]));
+    },
+  };
+}
+
 /** Waits until a line of the screen fits, and leaves a picture of it. */
 function shown(line: RegExp, act: (guest: BootGuest) => void): BootStep {
   return {
@@ -87,5 +107,6 @@ export const MEMTEST: readonly BootScenario[] = [
   scenario('keyboard', 'memtest86+ leaves by a key that its own xHCI driver read', 60, () => keyboard('x64', 1)),
   scenario('ia32-smp2', 'the 32-bit memtest86+ on two processors, left by a USB key', 60, () => keyboard('ia32', 2)),
   scenario('disc', "memtest86+'s disc, by SeaBIOS and the disc's boot loader", 120, left),
+  scenario('pixels', 'memtest86+ by -kernel: its screen is read back from its pixels', 60, pixels),
   scenario('pass', 'a whole pass of memtest86+ over 64 MiB without an error, with a picture of the screen', 900, pass),
 ];
