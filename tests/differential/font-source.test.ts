@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { fontSource } from '../../scripts/font/font-source.ts';
 import { MissingPart } from '../oracles/debian-packages.ts';
 
-it('src/devices/vga/font.ts is what its sources give', (context) => {
+it('src/devices/vga/font.ts is what its sources give', { timeout: 120_000 }, (context) => {
   let source: string;
   try {
     source = fontSource();
