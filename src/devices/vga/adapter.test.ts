@@ -138,6 +138,24 @@ describe('VGA', () => {
     expect(qemu.in(0x3cc)).toBe(0x67);
   });
 
+  it('shows the banks of mode 6 in turn, each line twice (IBM Video Subsystem, CRT Mode Control bit 0)', () => {
+    const guest = new Guest();
+    guest.adapter.handOver();
+    guest.index(0x3c4, 2, 1);
+    guest.index(0x3c4, 4, 6);
+    guest.index(0x3ce, 5, 0);
+    guest.index(0x3ce, 6, 0x0d);
+    guest.index(0x3d4, 0x09, 0xc1);
+    guest.index(0x3d4, 0x17, 0xc2);
+    for (let at = 0; at < 160; at += 1) guest.store(0xb_8000 + at, 0);
+    for (const [line, address] of [0, 0x2000, 80, 0x2050].entries()) guest.store(0xb_8000 + address, 0x80 >> line);
+    const { width, rgb } = guest.adapter.picture();
+    const lit = Array.from({ length: 8 }, (_, y) =>
+      Array.from({ length: 8 }, (_, x) => x).find((x) => rgb[3 * (y * width + x) + 2] !== 0),
+    );
+    expect(lit).toEqual([0, 0, 1, 1, 2, 2, 3, 3]);
+  });
+
   it('shows pixels of a 32-bit linear mode', () => {
     const guest = new Guest();
     guest.adapter.handOver();

@@ -54,15 +54,16 @@ function vgaScan(state: VgaState): ScanOut {
   const shift = shiftMode(state);
   const halved = shift < 2 && (state.sequencerInForce(SEQUENCER.clockingMode) & CLOCKING_HALF) !== 0;
   const mode = crtc[CRTC.mode]!;
+  const cgaBanks = ~mode & 3;
   return {
     width: (crtc[CRTC.horizontalDisplayEnd]! + 1) * (halved ? 16 : 8),
     height: shownLines(state),
     pitch: crtc[CRTC.offset]! << 3,
     start: 4 * ((crtc[CRTC.startAddressHigh]! << 8) | crtc[CRTC.startAddressLow]!),
     lineCompare: lineCompare(state),
-    // In the shift mode of CGA's four colours the scan line count makes banks, not copies.
-    repeat: shift === 1 ? doubled + 1 : ((scanLine & 0x1f) + 1) << doubled,
-    cgaBanks: ~mode & 3,
+    // As on a CGA the lines of a character are banks, not copies: modes 4 and 5 by their shift mode, 6 by its banks.
+    repeat: shift === 1 || cgaBanks !== 0 ? doubled + 1 : ((scanLine & 0x1f) + 1) << doubled,
+    cgaBanks,
     bankShift: 14 + ((mode >> 6) & 1),
   };
 }
