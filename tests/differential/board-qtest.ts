@@ -4,17 +4,19 @@
  * only while the machine runs.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { gpa } from '../../src/base/address.ts';
 import { TraceBus } from '../../src/base/trace.ts';
+import type { Picture } from '../../src/debug/png.ts';
 import { createQ35 } from '../../src/machine/boards/q35.ts';
 import type { Q35Options } from '../../src/machine/boards/q35-options.ts';
 import type { Machine } from '../../src/machine/machine.ts';
 import { CpuMemoryPort, CpuPortIo } from '../../src/memory/index.ts';
+import { pictureOfPpm } from './picture.ts';
 
 const QEMU = 'qemu-system-x86_64';
 export const QEMU_MISSING = spawnSync(QEMU, ['--version']).status !== 0;
@@ -207,6 +209,13 @@ class QemuSession {
     }
   }
 
+  /** What the display shows now. */
+  async picture(): Promise<Picture> {
+    const filename = join(this.#folder, 'screen.ppm');
+    await this.#command('screendump', { filename });
+    return pictureOfPpm(readFileSync(filename));
+  }
+
   async close(): Promise<void> {
     const ended = new Promise((resolve) => this.#process.once('exit', resolve));
     this.#qmp?.destroy();
@@ -258,4 +267,16 @@ export async function answersOfQemu(script: Script, flags: readonly string[] = [
     await session.close();
   }
   return answers;
+}
+
+/** What QEMU's display shows after a script. */
+export async function pictureOfQemu(script: Script, flags: readonly string[]): Promise<Picture> {
+  const session = new QemuSession(flags, false);
+  try {
+    await session.open();
+    for (const step of script.steps) await session.step(step);
+    return await session.picture();
+  } finally {
+    await session.close();
+  }
 }
