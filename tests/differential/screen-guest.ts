@@ -19,9 +19,9 @@ const INSTRUCTIONS_MAX = 2e9;
 const READY = 0x52;
 const DEADLINE_MILLISECONDS = 60_000;
 const POLL_MILLISECONDS = 50;
-/** A cursor is there for 229 ms, then away for as long. */
-const HALF_BLINK_MILLISECONDS = 250;
-const DUMPS_MAX = 8;
+/** A cursor is there for 229 ms, then away for as long; pauses of several lengths meet both, however slow the dumps are. */
+const PAUSES_MILLISECONDS = [90, 130, 170, 210, 250, 290];
+const DUMPS_MAX = 24;
 
 const word = (value: number): [number, number] => [value & 0xff, value >> 8];
 
@@ -121,7 +121,7 @@ export async function drawnByQemu(disk: Uint8Array, blinks = false): Promise<rea
     for (let dumps = 0; dumps < (blinks ? DUMPS_MAX : 1) && pictures.length < 2; dumps += 1) {
       const picture = await takePicture();
       if (!pictures.some((other) => pictureDifferences(picture, other).length === 0)) pictures.push(picture);
-      if (blinks) await pause(HALF_BLINK_MILLISECONDS);
+      if (blinks) await pause(PAUSES_MILLISECONDS[dumps % PAUSES_MILLISECONDS.length]!);
     }
     return pictures;
   } finally {
