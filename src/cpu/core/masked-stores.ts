@@ -28,14 +28,18 @@ export function storeMasked(u: u32, given: u64, from: u32, mask: u32): bool {
   return true;
 }
 
-/** MASKMOVDQU: the bytes whose top bit in the second register is set go to DS:rDI. */
-export function maskmovdqu(u: u32): i32 {
-  const mask = <u32>i8x16.bitmask(v128.load(xmmSrc(u)));
+/** Stores those of the bytes at `from` whose bit in `mask` is set to DS:rDI, or to another segment that a prefix names. */
+export function storeMaskedAtRdi(u: u32, from: u32, mask: u32): i32 {
   if (!mask) return NEXT;
   const first = ctz<u32>(mask);
   const last = 31 - clz<u32>(mask);
   const offset = load<u64>(RDI) & addressMask(u);
   const address = linear(load<u8>(u, UOP_SEGMENT), offset + first, last - first + 1);
   if (faultPending()) return FAULTED;
-  return storeMasked(u, address - first, xmmDst(u), mask) ? NEXT : FAULTED;
+  return storeMasked(u, address - first, from, mask) ? NEXT : FAULTED;
+}
+
+/** MASKMOVDQU: the bytes whose top bit in the second register is set. */
+export function maskmovdqu(u: u32): i32 {
+  return storeMaskedAtRdi(u, xmmDst(u), <u32>i8x16.bitmask(v128.load(xmmSrc(u))));
 }

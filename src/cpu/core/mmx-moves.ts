@@ -1,12 +1,13 @@
 // MMX moves, shuffles, conversions to and from xmm registers, EMMS (Intel SDM Vol. 2).
 
-import { FAULTED, FORM_SIZE, NEXT, RDI, UOP_FORM, UOP_IMM, UOP_SEGMENT, X87_TAG } from './constants';
+import { FAULTED, FORM_SIZE, NEXT, UOP_FORM, UOP_IMM, X87_TAG } from './constants';
 import { beginFloat, endFloat } from './float';
+import { storeMaskedAtRdi } from './masked-stores';
 import {
   enterMmx, mmxDst, mmxRefusal, mmxSource, mmxSrc, setMmx64,
 } from './mmx-operands';
 import {
-  addressMask, dst, effective, hasMemory, linear, readAt, reg, setReg, source, src, storable, writeAt,
+  dst, effective, hasMemory, readAt, reg, setReg, source, src, writeAt,
 } from './operands';
 import { floatOf, integer32 } from './sse-convert';
 import { source128, sourceScalar, xmmDst, xmmSrc } from './sse-operands';
@@ -71,25 +72,12 @@ export function emms(u: u32): i32 {
   return NEXT;
 }
 
-/**
- * MASKMOVQ: the bytes whose mask byte has bit 7 set, to DS:rDI. All of them are checked before one is written. Processors
- * have gone over to MMX by then, whatever the check says.
- */
+/** MASKMOVQ: the bytes whose mask byte has bit 7 set. Processors have gone over to MMX by then, whatever faults. */
 export function maskmovq(u: u32): i32 {
   const code = beginX87(u);
   if (code != NEXT) return code;
   enterMmx();
-  const mask = load<u64>(mmxSrc(u)) & 0x8080_8080_8080_8080;
-  if (mask) {
-    const address = linear(load<u8>(u, UOP_SEGMENT), load<u64>(RDI) & addressMask(u), 8);
-    for (let i: u32 = 0; i < 8; i++) {
-      if ((mask >> (i * 8 + 7)) & 1 && !storable(u, address + i, 1)) return FAULTED;
-    }
-    for (let i: u32 = 0; i < 8; i++) {
-      if ((mask >> (i * 8 + 7)) & 1 && !writeAt<u8>(u, address + i, load<u8>(mmxDst(u) + i))) return FAULTED;
-    }
-  }
-  return NEXT;
+  return storeMaskedAtRdi(u, mmxDst(u), <u32>i8x16.bitmask(v128.load64_zero(mmxSrc(u))));
 }
 
 // --- Shuffles and general registers ----------------------------------------------------------------------------------------

@@ -28,6 +28,9 @@ const UNDERFLOW = 0x10;
 /** The page that ends canonical addresses of user mode, by its number. */
 const LAST_PAGE = 0x7_ffff_ffffn;
 
+/** Near enough for the longest operand of one part, 32 bytes, to go across. */
+const isAtEndOf4GiB = (address: bigint) => address > 0xffff_ffe0n && address <= 0xffff_ffffn;
+
 interface Known {
   readonly reason: string;
   readonly explains: (compared: Compared) => boolean;
@@ -159,6 +162,15 @@ const KNOWN: readonly Known[] = [
       isAddressFault(theirs.u32(AT.vector)) &&
       ours.u64(AT.rip) !== before.u64(AT.rip) &&
       Buffer.compare(ours.bytes.subarray(AT.data), before.bytes.subarray(AT.data)) === 0,
+  },
+  {
+    reason:
+      'an operand across the end of 4 GiB in a segment without a limit: whether it is beyond the segment is the processor’s choice (SDM Vol. 3A 5.3)',
+    explains: ({ before, ours, theirs, found }) =>
+      !before.is64 &&
+      found[0]!.startsWith('exception ') &&
+      [ours, theirs].some((one) => one.u32(AT.vector) === PAGE_FAULT && isAtEndOf4GiB(one.u64(AT.address))) &&
+      [ours, theirs].some((one) => [STACK_FAULT, GENERAL_PROTECTION].includes(one.u32(AT.vector))),
   },
   {
     reason: 'an operand across the end of canonical addresses: which of its faults is first is the processor’s choice',
