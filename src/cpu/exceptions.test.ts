@@ -95,6 +95,25 @@ describe('delivery in long mode (SDM Vol. 3A 6.14)', () => {
     expect(frameBelow(stack.machine, AT.stackIst1, true).error).toBe(0n);
   });
 
+  it.each([
+    ['POP', [0x58]],
+    ['RET', [0xc3]],
+    ['POP FS', [0x0f, 0xa1]],
+    ['far RET', [0xcb]],
+    ['LEAVE', [0xc9]],
+  ])('%s from a slot across the end of canonical addresses is #SS(0)', (_, bytes) => {
+    const { machine } = boot(
+      (m) => m.haltingHandler(12, { ist: 1 }),
+      (code) =>
+        code
+          .mov(4, 0x7fff_ffff_fffdn)
+          .mov(5, 0x7fff_ffff_fffdn)
+          .bytes(...bytes),
+    );
+    expect(machine.processor.run(1000)).toBe('halted');
+    expect(frameBelow(machine, AT.stackIst1, true).error).toBe(0n);
+  });
+
   it('a fault pushes RF and leaves the flags otherwise; an interrupt gate clears IF, a trap gate does not', () => {
     for (const [type, expected] of [
       [14, 0],
@@ -162,8 +181,8 @@ describe('double and triple faults (SDM Vol. 3A 6.15, vector 8)', () => {
     );
     expect(machine.processor.run(1000)).toBe('halted');
     expect(frameBelow(machine, AT.stackIst1, true).error).toBe(0n);
-    // The frame would have started 48 bytes below the top.
-    expect(machine.processor.registers().cr.cr2).toBe(BigInt(WINDOW + 0x1000 - 48));
+    // SS is pushed first.
+    expect(machine.processor.registers().cr.cr2).toBe(BigInt(WINDOW + 0x1000 - 8));
   });
 
   it('with no gate at all the processor shuts down, says so, and stays down until reset', () => {

@@ -3,10 +3,10 @@
 // does on its own as supervisor (descriptor tables, TSS, inner stacks) is not checked.
 
 import {
-  ACCESS_WRITE, TLB_READ, TLB_SETS_BASE, TLB_SET_MISS, TLB_SET_SIZE, TLB_USER,
+  TLB_READ, TLB_SETS_BASE, TLB_SET_MISS, TLB_SET_SIZE, TLB_USER,
 } from './generated/layout';
 import { AC, raise } from './state';
-import { translate } from './tlb';
+import { translateStore } from './tlb';
 
 @inline
 export function alignmentChecked(): bool {
@@ -35,7 +35,7 @@ export function misaligned(address: u64, size: u32, kind: u32): bool {
 /** The same for a store that has not been translated yet: a page fault comes first (table 6-2). */
 export function storeMisaligned(address: u64, size: u32, kind: u32): bool {
   if (kind != TLB_USER || !alignmentChecked() || !(<u32>address & (alignmentOf(size) - 1))) return false;
-  if (!translate(address, ACCESS_WRITE, kind) || !translate(address + size - 1, ACCESS_WRITE, kind)) return true;
+  if (!translateStore(address, size, kind)) return true;
   raise(AC, 0, true);
   return true;
 }

@@ -7,7 +7,7 @@ import {
 import { findBlock, jumpCacheLookup, withinCode } from './blocks';
 import { condition, zero } from './flags';
 import {
-  addressMask, dst, effective, FORM_M, readAt, reg, source, writeAt,
+  addressMask, dst, effective, FORM_M, readAt, reg, source, stackFaultAt, writeAt,
 } from './operands';
 import {
   BRANCHED, chainingStopped, chainKey, enterBlock, LEFT_AFTER, LEFT_UNIMPLEMENTED, ripOf, setLeave,
@@ -15,7 +15,7 @@ import {
 } from './run-state';
 import { peek, pushValue, setStackPointer } from './stack';
 import {
-  avxForbidden, BR, CR0_EM, CR4_OSFXSR, cr0, cr4, faultPending, GP, NM, raise, SS, UD,
+  avxForbidden, BR, CR0_EM, CR4_OSFXSR, cr0, cr4, faultPending, GP, NM, raise, UD,
 } from './state';
 
 /** Address of the instruction after a µop. */
@@ -96,7 +96,7 @@ export function hotJump(u: u32): u32 {
 @inline
 export function hotCall<T>(u: u32): u32 {
   const address = load<u64>(RSP) - 8;
-  if (!writeAt<u64>(u, address, nextRip(u))) return failed(address);
+  if (!writeAt<u64>(u, address, nextRip(u))) return failedOnStack(address);
   store<u64>(RSP, address);
   const next = follow(u + UOP_LINK_TAKEN, load<u64>(u, UOP_DISP));
   // Refused: a target that is not canonical is rare enough to be seen last.
@@ -108,7 +108,7 @@ export function hotCall<T>(u: u32): u32 {
 export function hotRet<T>(u: u32): u32 {
   const address = load<u64>(RSP);
   const from = readAt<u64>(u, address);
-  if (!from) return failed(address);
+  if (!from) return failedOnStack(address);
   const rip = load<u64>(from);
   if (!canonical(rip)) return refuseTarget();
   store<u64>(RSP, address + 8 + <u64>(load<u32>(u, UOP_IMM)));
@@ -120,7 +120,7 @@ export function hotJumpIndirect<T>(u: u32, form: i32): u32 {
   let rip: u64;
   if (form == FORM_M) {
     const from = readAt<u64>(u, effective(u, 8));
-    if (!from) return failed(0);
+    if (!from) return failed();
     rip = load<u64>(from);
   } else rip = reg<u64>(dst(u));
   if (!canonical(rip)) return refuseTarget();
@@ -132,12 +132,12 @@ export function hotCallIndirect<T>(u: u32, form: i32): u32 {
   let rip: u64;
   if (form == FORM_M) {
     const from = readAt<u64>(u, effective(u, 8));
-    if (!from) return failed(0);
+    if (!from) return failed();
     rip = load<u64>(from);
   } else rip = reg<u64>(dst(u));
   if (!canonical(rip)) return refuseTarget();
   const address = load<u64>(RSP) - 8;
-  if (!writeAt<u64>(u, address, nextRip(u))) return failed(address);
+  if (!writeAt<u64>(u, address, nextRip(u))) return failedOnStack(address);
   store<u64>(RSP, address);
   return followIndirect(rip);
 }
@@ -147,9 +147,13 @@ function canonical(address: u64): bool {
   return (<i64>address << 16) >> 16 == <i64>address;
 }
 
-/** A stack access faulted; on a non-canonical address it is #SS(0). */
-function failed(address: u64): u32 {
-  if (!canonical(address)) raise(SS, 0, true);
+/** An access of the stack has faulted. */
+function failedOnStack(address: u64): u32 {
+  stackFaultAt(address, 8);
+  return failed();
+}
+
+function failed(): u32 {
   setLeave(FAULTED);
   return 0;
 }
@@ -162,8 +166,7 @@ function branchAllowed(rip: u64): bool {
 /** A near branch to where it may not go faults at the branch. */
 function refuseTarget(): u32 {
   raise(GP, 0, true);
-  setLeave(FAULTED);
-  return 0;
+  return failed();
 }
 
 // --- All sizes: cold ---------------------------------------------------------------------------------------------------

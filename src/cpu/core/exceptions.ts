@@ -4,7 +4,7 @@ import {
   CONTINUE_AT_RIP, CR2, DEBUG_PENDING, DELIVERING, DELIVER_EXCEPTION, DELIVER_INTERRUPT, DELIVER_NMI, DELIVER_SOFTWARE,
   EFLAGS, EVENTS, EVENT_DEBUG, EVENT_EXIT, EVENT_HALTED, EVENT_INIT, EVENT_STARTUP, EVENT_INTERRUPT_LINE, EVENT_LIMIT,
   EVENT_NMI, EVENT_SMI, EXIT_BUDGET, EXIT_HALTED, EXIT_REQUESTED, EXIT_TRIPLE_FAULT,
-  FAULT, FAULTED, FAULTED_AT_RIP, FAULT_ADDRESS, FAULT_ERROR, FAULT_HAS_ERROR, FRAME, HALTED, IDT_BASE, IDT_LIMIT,
+  FAULT, FAULTED, FAULTED_AT_RIP, FAULT_ADDRESS, FAULT_ERROR, FAULT_HAS_ERROR, HALTED, IDT_BASE, IDT_LIMIT,
   INTERRUPT_SHADOW, MONITOR_ARMED, MWAIT_BREAKS, MWAIT_LINE, NMI_BLOCKED, RAISED, RIP, RSP, SCRATCH_RMW, SEG_CS, SEG_DS, SEG_ES, SEG_FS, SEG_GS, SEG_SS,
   SHADOW_ALL, SMM_ACTIVE, TLB_SUPERVISOR, TRACE_INTERRUPTS, TRIPLE_FAULT_VECTOR,
 } from './generated/layout';
@@ -12,13 +12,13 @@ import { dropPendingDebug, raiseDebug } from './debug';
 import { readFlags, writeFlags } from './flags';
 import { acknowledgeInterrupt, traceInterrupt } from './host';
 import { serviceInit, WAIT_FOR_STARTUP } from './init';
-import { readPointerAs, storeBytesAs } from './mmu';
+import { readPointerAs } from './mmu';
 import { canonical } from './paging';
 import {
   ATTRIBUTE_BIG, ATTRIBUTE_LONG, ATTRIBUTE_RW, ATTRIBUTE_S, checkStackDescriptor, descriptorAttributes,
   descriptorBase, descriptorDpl, descriptorIsSystem, descriptorLimit, descriptorPresent, descriptorType,
   fetchDescriptor, isNull, kindOf, pushFrame, readTssStack32, readTssStack64, setDescriptorBits, setFrame,
-  setFromDescriptor, setRealSegment, tssSelector, tssStack, withinLimit,
+  setFromDescriptor, setRealSegment, storeFrame, tssSelector, tssStack, withinLimit,
 } from './segments';
 import {
   BP, DB, DE, DF, FLAG_AC, FLAG_IF, FLAG_IOPL, FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VM, GP, NMI, NP, OF, PF, SS, TS, cpl,
@@ -346,7 +346,7 @@ function deliverLong(vector: u32, hasError: bool, error: u32, next: u64, fault: 
     raiseGeneralProtection(external);
     return false;
   }
-  if (!storeFrame(top, at + 40, level)) return false;
+  if (!storeFrame(top, at + 40, 8, kindOf(level))) return false;
   if (level < cpl()) setSegment(SEG_SS, level, 0, 0xffffffff, ATTRIBUTE_BIG | ATTRIBUTE_S | ATTRIBUTE_RW | (level << 5));
   setSegment(SEG_CS, (code & ~3) | level, 0, 0xffffffff, attributes);
   store<u64>(RSP, top);
@@ -354,11 +354,6 @@ function deliverLong(vector: u32, hasError: bool, error: u32, next: u64, fault: 
   enterHandler(flags, gateType == 0xe);
   setCpl(level);
   return true;
-}
-
-/** Stores the frame with the rights of the handler's level. */
-function storeFrame(address: u64, size: u32, level: u32): bool {
-  return storeBytesAs(address, size, FRAME, kindOf(level));
 }
 
 /** 32-bit protected mode (Vol. 3A 6.12), 16- and 32-bit gates; also out of virtual-8086 mode. */
@@ -404,7 +399,7 @@ function deliverProtected(vector: u32, hasError: bool, error: u32, next: u64, fa
       setFrame(at + 3 * size, size, selector(SEG_GS));
       at += 4 * size;
     }
-    if (!pushInner(level, at, external)) return false;
+    if (!pushInner(level, at, size, external)) return false;
     if (fromV86) {
       setSegment(SEG_ES, 0, 0, 0, 0);
       setSegment(SEG_DS, 0, 0, 0, 0);
@@ -419,8 +414,8 @@ function deliverProtected(vector: u32, hasError: bool, error: u32, next: u64, fa
   return true;
 }
 
-/** Switches to the TSS's stack for `level` and stores the frame there. */
-function pushInner(level: u32, size: u32, external: u32): bool {
+/** Switches to the TSS's stack for `level` and stores the frame of `size` bytes, made of `slot`s, there. */
+function pushInner(level: u32, size: u32, slot: u32, external: u32): bool {
   if (!readTssStack32(level, external)) return false;
   const newStack = tssSelector;
   if (isNull(newStack)) {
@@ -434,7 +429,7 @@ function pushInner(level: u32, size: u32, external: u32): bool {
     raise(SS, (newStack & 0xfffc) | external, true);
     return false;
   }
-  if (!storeFrame((<u64>descriptorBase() + top) & 0xffffffff, size, level)) return false;
+  if (!storeFrame((<u64>descriptorBase() + top) & 0xffffffff, size, slot, kindOf(level))) return false;
   if (!setDescriptorBits(0x100)) return false;
   setFromDescriptor(SEG_SS, newStack);
   store<u64>(RSP, mask == 0xffff ? (tssStack & ~0xffff) | top : top);

@@ -1,14 +1,13 @@
 // Transfers to other code segments: far JMP and CALL, also through call gates (Intel SDM Vol. 2; Vol. 3A 5.8).
 
 import { RIP, RSP, SEG_CS, SEG_SS, UOP_DISP, UOP_IMM, FRAME } from './generated/layout';
-import { storeBytesAs } from './mmu';
 import { canonical } from './paging';
 import {
   ATTRIBUTE_BIG, ATTRIBUTE_LONG, ATTRIBUTE_RW, ATTRIBUTE_S, checkStackDescriptor, descriptorAttributes,
   descriptorBase, descriptorDpl, descriptorHigh, descriptorIsSystem, descriptorLimit, descriptorLow,
   descriptorPresent, descriptorTop, descriptorType, descriptorUpperType, fetchDescriptor, isNull, kindOf, peekFrame, pushFrame,
-  readTssStack32, readTssStack64, setDescriptorBits, setFrame, setFromDescriptor, setRealSegment, tssSelector,
-  tssStack, withinLimit,
+  readTssStack32, readTssStack64, setDescriptorBits, setFrame, setFromDescriptor, setRealSegment, storeFrame,
+  tssSelector, tssStack, withinLimit,
 } from './segments';
 import {
   NP, SS, TS, cpl, longMode, raise, raiseGeneralProtection, segmentLimit, selector, setCpl, setSegment, updateMode,
@@ -149,7 +148,7 @@ function callInner(code: u32, offset: u64, level: u32, size: u32, parameters: u3
       raise(SS, 0, true);
       return FAILED;
     }
-    if (!storeBytesAs(top, bytes, FRAME, kindOf(level))) return FAILED;
+    if (!storeFrame(top, bytes, size, kindOf(level))) return FAILED;
     setSegment(SEG_SS, level, 0, 0xffffffff, ATTRIBUTE_BIG | ATTRIBUTE_S | ATTRIBUTE_RW | (level << 5));
   } else {
     if (!readTssStack32(level, 0)) return FAILED;
@@ -165,7 +164,7 @@ function callInner(code: u32, offset: u64, level: u32, size: u32, parameters: u3
       raise(SS, stack & 0xfffc, true);
       return FAILED;
     }
-    if (!storeBytesAs((<u64>descriptorBase() + top) & 0xffffffff, bytes, FRAME, kindOf(level))) return FAILED;
+    if (!storeFrame((<u64>descriptorBase() + top) & 0xffffffff, bytes, size, kindOf(level))) return FAILED;
     setFromDescriptor(SEG_SS, stack);
   }
   store<u64>(RSP, top);

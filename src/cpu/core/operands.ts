@@ -1,7 +1,7 @@
 // Operands of a µop: registers, effective addresses, and memory by the one TLB compare.
 
 import {
-  ACCESS_KIND, ACCESS_WRITE, EA_COMPLEX, EA_STACK, EA_ADDRESS_MASK, EA_ADDRESS_SHIFT, FORM_MEMORY, FORM_SIZE, GPR, LEAVE_BLOCK, MODE, MODE_CODE_64,
+  ACCESS_KIND, EA_COMPLEX, EA_STACK, EA_ADDRESS_MASK, EA_ADDRESS_SHIFT, FORM_MEMORY, FORM_SIZE, GPR, LEAVE_BLOCK, MODE, MODE_CODE_64,
   MODE_CODE_SIZE_MASK, MODE_FLAT, MODE_PROTECTED, MODE_V86, OP_LEAVE, SCRATCH_RMW, SITE_SPACE, SHADOW_DELTA, TLB_READ, TLB_WRITE,
   TRACK_WRITERS, UOP_BASE, UOP_DISP, UOP_DST, UOP_FORM, UOP_IMM, UOP_INDEX, UOP_OP, UOP_SCALE, UOP_SEGMENT, UOP_SITE,
   UOP_SIZE, UOP_SRC, SEG_CS, SEG_FS, SEG_SS,
@@ -10,7 +10,7 @@ import { alignmentChecked, misaligned } from './alignment';
 import { commit, modifyPointer, noteStoreRange, readPointer, storeBytes, storeSlow } from './mmu';
 import { stopChaining } from './run-state';
 import { currentUop, faultPending, GP, raise, segmentAttributes, segmentBase, segmentLimit, setCurrentUop, SS } from './state';
-import { slotOf, translate } from './tlb';
+import { slotOf, translateStore } from './tlb';
 
 export { LEFT_BEFORE } from './run-state';
 
@@ -201,7 +201,11 @@ function readSlow(u: u32, given: u64, size: u32): u32 {
 
 /** A non-canonical stack address is #SS(0), not #GP(0) (Vol. 3A 6.15). Call it when an access has faulted. */
 export function stackFault(u: u32, address: u64, size: u32): void {
-  if (!(load<u8>(u, UOP_SCALE) & EA_STACK)) return;
+  if (load<u8>(u, UOP_SCALE) & EA_STACK) stackFaultAt(address, size);
+}
+
+/** The same for an access that is known to be one of the stack. */
+export function stackFaultAt(address: u64, size: u32): void {
   const last = address + size - 1;
   if (<i64>address >> 47 != <i64>address >> 63 || <i64>last >> 47 != <i64>last >> 63) raise(SS, 0, true);
 }
@@ -385,14 +389,7 @@ export function readBlock(u: u32, address: u64, size: u32): u32 {
 export function storable(u: u32, address: u64, size: u32): bool {
   setCurrentUop(u);
   if (address == BAD_ADDRESS && faultPending()) return false;
-  while (size) {
-    if (!translate(address, ACCESS_WRITE, load<u32>(ACCESS_KIND))) {
-      stackFault(u, address, 16);
-      return false;
-    }
-    const part = min<u32>(size, 0x1000 - (<u32>address & 0xfff));
-    address += part;
-    size -= part;
-  }
-  return true;
+  if (translateStore(address, size, load<u32>(ACCESS_KIND))) return true;
+  stackFault(u, address, size);
+  return false;
 }

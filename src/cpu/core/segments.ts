@@ -8,6 +8,7 @@ import {
 import { storeMisaligned } from './alignment';
 import { readPointerAs, storeBytesAs } from './mmu';
 import { canonical } from './paging';
+import { translateStore } from './tlb';
 import {
   FLAG_VM, GP, NP, SS, TS, code64, cpl, faultPending, longMode, protectedMode, raise, raiseGeneralProtection, segment,
   segmentAttributes, segmentBase, segmentLimit, selector, setSegment, updateMode,
@@ -259,7 +260,7 @@ function stackAllows(offset: u64, size: u32): bool {
   const attributes = segmentAttributes(SEG_SS);
   const typed = protectedMode() && !(load<u32>(EFLAGS) & FLAG_VM);
   const fits = code64()
-    ? canonical(offset)
+    ? canonical(offset) && canonical(offset + size - 1)
     : withinLimit(offset, size, segmentLimit(SEG_SS), attributes) && !(typed && !(attributes & ATTRIBUTE_PRESENT));
   if (!fits) raise(SS, 0, true);
   return fits;
@@ -274,10 +275,20 @@ export function pushFrame(size: u32, slot: u32): bool {
   if (!stackAllows(top, first) || (first < size && !stackAllows(0, size - first))) return false;
   const kind = load<u32>(ACCESS_KIND);
   if (storeMisaligned(stackLinear(top), slot, kind)) return false;
-  if (first < size && !storeBytesAs(stackLinear(0), size - first, FRAME + first, kind)) return false;
-  if (!storeBytesAs(stackLinear(top), first, FRAME, kind)) return false;
+  if (first < size && !storeFrame(stackLinear(0), size - first, slot, kind, FRAME + first)) return false;
+  if (!storeFrame(stackLinear(top), first, slot, kind)) return false;
   store<u64>(RSP, mask == 0xffff ? (old & ~0xffff) | top : top);
   return true;
+}
+
+/**
+ * Stores `size` bytes of a frame, made of `slot`s, all or none. Slots are pushed from the highest on: the fault is that of
+ * the first that faults.
+ */
+export function storeFrame(address: u64, size: u32, slot: u32, kind: u32, from: u32 = FRAME): bool {
+  if (storeBytesAs(address, size, from, kind)) return true;
+  for (let at = size; at > 0; at -= slot) if (!translateStore(address + at - slot, slot, kind)) break;
+  return false;
 }
 
 /**

@@ -5,7 +5,7 @@ import {
   NEXT, RBP, RSP, SEG_SS, UOP_DST, UOP_IMM, UOP_SUB,
 } from './constants';
 import { readFlags, writeFlags } from './flags';
-import { assign, dst, imm, linear, readAt, reg, setReg, source, writeAt } from './operands';
+import { assign, dst, imm, linear, readAt, reg, setReg, source, stackFaultAt, storable, writeAt } from './operands';
 import {
   FLAG_AC, FLAG_DF, FLAG_ID, FLAG_IF, FLAG_IOPL, FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VM,
   FLAGS_ARITHMETIC, raise, selector, SS, updateMode,
@@ -35,9 +35,9 @@ function stackAddress(offset: u64, size: u32): u64 {
   return mask + 1 == 0 ? offset : linear(SEG_SS, offset & mask, size);
 }
 
-/** True, after raising #SS instead of #GP, when a stack access failed on a non-canonical address. */
-function stackFailed(address: u64): bool {
-  if (<i64>address >> 47 != <i64>address >> 63) raise(SS, 0, true);
+/** The end of an access of the stack that has faulted. */
+function stackFailed<T>(address: u64): bool {
+  stackFaultAt(address, sizeof<T>());
   return false;
 }
 
@@ -45,7 +45,7 @@ function stackFailed(address: u64): bool {
 export function pushValue<T>(u: u32, value: T): bool {
   const offset = load<u64>(RSP) - sizeof<T>();
   const address = stackAddress(offset, sizeof<T>());
-  if (!writeAt<T>(u, address, value)) return stackFailed(address);
+  if (!writeAt<T>(u, address, value)) return stackFailed<T>(address);
   setStackPointer(offset);
   return true;
 }
@@ -54,7 +54,7 @@ export function pushValue<T>(u: u32, value: T): bool {
 export function peek<T>(u: u32, depth: u64): u32 {
   const address = stackAddress(load<u64>(RSP) + depth, sizeof<T>());
   const pointer = readAt<T>(u, address);
-  if (!pointer) stackFailed(address);
+  if (!pointer) stackFaultAt(address, sizeof<T>());
   return pointer;
 }
 
@@ -62,7 +62,7 @@ export function peek<T>(u: u32, depth: u64): u32 {
 @inline
 export function hotPush<T>(u: u32, form: i32): bool {
   const address = load<u64>(RSP) - 8;
-  if (!writeAt<u64>(u, address, reg<u64>(dst(u)))) return stackFailed(address);
+  if (!writeAt<u64>(u, address, reg<u64>(dst(u)))) return stackFailed<u64>(address);
   store<u64>(RSP, address);
   return true;
 }
@@ -72,7 +72,7 @@ export function hotPush<T>(u: u32, form: i32): bool {
 export function hotPop<T>(u: u32, form: i32): bool {
   const address = load<u64>(RSP);
   const from = readAt<u64>(u, address);
-  if (!from) return stackFailed(address);
+  if (!from) return stackFailed<u64>(address);
   const value = load<u64>(from);
   store<u64>(RSP, address + 8);
   setReg<u64>(dst(u), value);
@@ -84,7 +84,7 @@ export function hotPop<T>(u: u32, form: i32): bool {
 export function hotLeave<T>(u: u32): bool {
   const frame = load<u64>(RBP);
   const from = readAt<u64>(u, frame);
-  if (!from) return stackFailed(frame);
+  if (!from) return stackFailed<u64>(frame);
   const value = load<u64>(from);
   store<u64>(RSP, frame + 8);
   store<u64>(RBP, value);
@@ -191,7 +191,7 @@ export function enter<T>(u: u32): i32 {
   const oldFrame = load<u64>(RBP);
   if (!pushValue<T>(u, load<T>(RBP))) return FAULTED;
   const frame = load<u64>(RSP);
-  if (!copyDisplay<T>(u, level, frame)) {
+  if (!copyDisplay<T>(u, level, frame) || !mayPush<T>(u, load<u64>(RSP) - size)) {
     store<u64>(RSP, oldStack);
     store<u64>(RBP, oldFrame);
     return FAULTED;
@@ -199,6 +199,12 @@ export function enter<T>(u: u32): i32 {
   setReg<T>(<u32>(RBP - GPR), <T>frame);
   setStackPointer(load<u64>(RSP) - size);
   return NEXT;
+}
+
+/** ENTER faults where the procedure's first store on its new stack would (Vol. 2, ENTER). */
+function mayPush<T>(u: u32, offset: u64): bool {
+  const address = stackAddress(offset, sizeof<T>());
+  return storable(u, address, sizeof<T>()) || stackFailed<T>(address);
 }
 
 /** Pushes the outer frame pointers of a nested procedure, and its own (Intel SDM Vol. 1 6.6.1). */
@@ -209,7 +215,7 @@ function copyDisplay<T>(u: u32, level: u32, frame: u64): bool {
     link -= sizeof<T>();
     const address = stackAddress(link, sizeof<T>());
     const from = readAt<T>(u, address);
-    if (!from) return stackFailed(address);
+    if (!from) return stackFailed<T>(address);
     if (!pushValue<T>(u, load<T>(from))) return false;
   }
   return pushValue<T>(u, <T>frame);
@@ -220,7 +226,7 @@ export function leave<T>(u: u32): i32 {
   const address = stackAddress(frame, sizeof<T>());
   const from = readAt<T>(u, address);
   if (!from) {
-    stackFailed(address);
+    stackFaultAt(address, sizeof<T>());
     return FAULTED;
   }
   const value = load<T>(from);

@@ -34,6 +34,13 @@ export function translate(address: u64, access: u32, kind: u32): u32 {
   return entry;
 }
 
+/** Whether `size` bytes, at most a page, may be stored. False: the fault is pending, at the first byte that has one. */
+export function translateStore(address: u64, size: u32, kind: u32): bool {
+  if (!translate(address, ACCESS_WRITE, kind)) return false;
+  const inPage: u32 = 0x1000 - (<u32>address & 0xfff);
+  return size <= inPage || translate(address + inPage, ACCESS_WRITE, kind) != 0;
+}
+
 function fill(entry: u32, address: u64, access: u32): void {
   const page = onBus(walkPhysical & ~<u64>0xfff);
   const linear = address & ~<u64>0xfff;

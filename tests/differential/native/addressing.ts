@@ -65,7 +65,7 @@ function overridden(override: number, stack: boolean): number {
 }
 
 /** Base of the segment that the operand is in. */
-function segmentBase(one: CaseView, override: number, stack: boolean): bigint {
+export function segmentBase(one: CaseView, override: number, stack: boolean): bigint {
   if (one.is64) return override === 4 ? one.u64(AT.fsBase) : override === 5 ? one.u64(AT.gsBase) : 0n;
   return BigInt(baseOf(one.segment(overridden(override, stack))));
 }

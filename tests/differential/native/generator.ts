@@ -24,6 +24,8 @@ export interface Draft {
   rexW: boolean;
   /** Bits of an address. */
   addressBits: number;
+  /** Segment override, as an index of OVERRIDES; -1 for none. */
+  override: number;
   /** Linear address of the memory operand, if there is one; its register otherwise. */
   target: bigint | undefined;
   rm: number;
@@ -68,7 +70,6 @@ function codeAddress(one: CaseView, dice: Dice, length: number): number {
 
 interface Prefixes {
   readonly legacy: number[];
-  readonly override: number;
   rex: number;
 }
 
@@ -86,6 +87,7 @@ function choosePrefixes(draft: Draft): Prefixes {
   if (narrow && canBe16(draft)) legacy.push(0x67);
   const override = dice.chance(8) ? dice.below(6) : -1;
   if (override >= 0) legacy.push(OVERRIDES[override]!);
+  draft.override = override;
   if (isString(row) ? dice.chance(2) : free && row.map === 0 && dice.chance(32))
     legacy.push(dice.chance(2) ? 0xf2 : 0xf3);
   const wide = is(row, /[EGZ][vy]|rAX|Iv|Mx|Mp|Yv|Xv|M$|Rv|Ry/) && is64 && dice.chance(2);
@@ -95,7 +97,7 @@ function choosePrefixes(draft: Draft): Prefixes {
   const addressOverridden = legacy.includes(0x67);
   draft.addressBits = is64 ? (addressOverridden ? 32 : 64) : addressOverridden === (draft.bits === 16) ? 32 : 16;
   shuffle(legacy, dice);
-  return { legacy, override, rex };
+  return { legacy, rex };
 }
 
 /** 16-bit addresses reach data only through a segment with a base. */
@@ -128,9 +130,9 @@ function chooseModrm(draft: Draft, prefixes: Prefixes): Operand | undefined {
     draft.rm = row.rm ?? dice.below(8) | extended;
     return { modrm: 0xc0 | (draft.rm & 7), rex: 0, bytes: [], ripRelative: false };
   }
-  draft.target = linearTarget(one, dice, prefixes.override);
+  draft.target = linearTarget(one, dice, draft.override);
   const taken = new Set<number>(takenRegisters(row));
-  const how: Addressing = { size: draft.addressBits, override: prefixes.override, taken };
+  const how: Addressing = { size: draft.addressBits, override: draft.override, taken };
   const operand = memoryOperand(one, dice, how, draft.target);
   if (operand.rex) prefixes.rex |= 0x40 | operand.rex;
   return operand;
@@ -200,6 +202,7 @@ export function generate(one: CaseView, row: Row, dice: Dice, choices: Choices):
     operand16: false,
     rexW: false,
     addressBits: 0,
+    override: -1,
     target: undefined,
     rm: 0,
     reg: 0,
@@ -236,7 +239,7 @@ export function generate(one: CaseView, row: Row, dice: Dice, choices: Choices):
   draft.code.length = Math.min(length, LENGTH_MAX);
   const rip = codeAddress(one, dice, draft.code.length);
   one.setU64(AT.rip, BigInt(rip - one.u32(AT.codeBase)));
-  if (operand?.ripRelative && draft.target !== undefined) relate(draft, behindOperand, prefixes.override);
+  if (operand?.ripRelative && draft.target !== undefined) relate(draft, behindOperand, draft.override);
   if (!prepareOperands(draft)) return false;
   one.setU32(AT.codeLength, draft.code.length);
   one.bytes.set(draft.code, AT.code);

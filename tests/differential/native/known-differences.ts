@@ -156,12 +156,26 @@ const KNOWN: readonly Known[] = [
   },
   {
     reason:
-      'whether MASKMOVQ and MASKMOVDQU ask for pages of which nothing is chosen is the processor’s choice (SDM Vol. 2)',
+      'AMD asks for all bytes of MASKMOVQ and MASKMOVDQU, ours for the chosen ones: the processor’s choice (SDM Vol. 2)',
     explains: ({ row, before, ours, theirs }) =>
       /^(MASKMOVQ|V?MASKMOVDQU)$/.test(row.mnemonic) &&
       isAddressFault(theirs.u32(AT.vector)) &&
-      ours.u64(AT.rip) !== before.u64(AT.rip) &&
-      Buffer.compare(ours.bytes.subarray(AT.data), before.bytes.subarray(AT.data)) === 0,
+      ours.u64(AT.rip) !== before.u64(AT.rip),
+  },
+  {
+    reason:
+      'AMD has popped some registers when POPA faults: a handler that returns to it pops them again (SDM Vol. 2, POPA)',
+    explains: ({ row, ours, theirs, found }) =>
+      isAmd &&
+      row.handler === 'popa' &&
+      [ours, theirs].every((one) => isAddressFault(one.u32(AT.vector))) &&
+      found.every((text) => /^(r?[abcd]x|r(bp|si|di)) /.test(text)),
+  },
+  {
+    reason: 'which of several faults of a frame on the stack comes first is the processor’s choice (SDM Vol. 3A 6.9)',
+    explains: ({ row, before, ours, theirs }) =>
+      /^sys_(ret_far|iret)$/.test(row.handler) &&
+      [ours, theirs].every((one) => isAddressFault(one.u32(AT.vector)) && one.u64(AT.rip) === before.u64(AT.rip)),
   },
   {
     reason:

@@ -1,4 +1,5 @@
 /** What particular instructions need in registers and memory so that they do something: targets, counts, selectors. */
+import { linearTarget, segmentBase } from './addressing.ts';
 import { integer } from './base-state.ts';
 import * as at from './case-layout.ts';
 import { AT, FLAT_DATA } from './case-layout.ts';
@@ -112,8 +113,26 @@ function branch(draft: Draft, bytes: number): void {
     code[code.length - bytes + index] = Number((value >> BigInt(index * 8)) & 0xffn);
 }
 
+/** Segment overrides that name what rDI of string instructions and the stack pointer always use. */
+const [ES, SS] = [0, 2];
+
+/** Lets a register point to where operands of ModRM do: now and then, as the state's own pointers all end well. */
+function pointElsewhere({ one, dice, is64 }: Draft, register: number, override: number, bits: number): void {
+  if (!dice.chance(4)) return;
+  const offset = linearTarget(one, dice, override) - segmentBase(one, override, false);
+  const mask = (1n << BigInt(bits)) - 1n;
+  one.setGpr(register, ((one.gpr(register) & ~mask) | (offset & mask)) & (is64 ? -1n : 0xffff_ffffn));
+}
+
+function stackPointer(draft: Draft): void {
+  const narrow = localSegment(draft.one.segment(1))?.bits === 16;
+  if (draft.dice.chance(4)) pointElsewhere(draft, 4, SS, draft.is64 ? 64 : narrow ? 16 : 32);
+}
+
 function stringOperands(draft: Draft): void {
   const { one, dice } = draft;
+  pointElsewhere(draft, 6, draft.override, draft.addressBits);
+  pointElsewhere(draft, 7, ES, draft.addressBits);
   const rest = draft.addressBits === 16 && dice.chance(2) ? one.gpr(1) & 0xffff_0000n : 0n;
   one.setGpr(1, rest | BigInt(dice.below(9)));
 }
@@ -190,6 +209,8 @@ function immediates(draft: Draft): boolean {
 
 const PREPARATIONS: readonly (readonly [RegExp, (draft: Draft) => void])[] = [
   [/^(movs|cmps|stos|lods|scas|ins|outs)$/, stringOperands],
+  [/^maskmov(q|dqu)$/, (draft) => pointElsewhere(draft, 7, draft.override, draft.addressBits)],
+  [/^(push|pop|call|ret$|enter|leave|sys_(push|pop|call|ret_far|iret))/, stackPointer],
   [/^(call|jmp)_indirect$/, (draft) => setOperand(draft, nearTarget(draft), operandBytes(draft))],
   [/^ret$/, (draft) => poke(draft, stackTop(draft), nearTarget(draft), operandBytes(draft))],
   [/^sys_ret_far$/, (draft) => farFrame(draft, false)],
