@@ -20,7 +20,8 @@ function outcome(program: (code: Assembler) => void, offset: number, { am = true
   const handlers = [machine.haltingHandler(AC, { ist: 1 }), machine.haltingHandler(DONE, { dpl: 3 })];
   const code = machine.boot((asm) => {
     if (am) asm.bytes(0x0f, 0x20, 0xc0, 0x0f, 0xba, 0xe8, 18, 0x0f, 0x22, 0xc0); // mov rax, cr0; bts eax, 18; mov cr0, rax
-    setCr4(asm, 0x200); // OSFXSR
+    setCr4(asm, 0x4_0200); // OSFXSR, OSXSAVE
+    asm.bytes(0x31, 0xc9, 0x31, 0xd2, 0xb8, 7, 0, 0, 0, 0x0f, 0x01, 0xd1); // xor ecx, ecx; xor edx, edx; mov eax, 7; xsetbv
     for (const register of [RBX, RDI, RSI]) asm.mov(register, AT.data + offset);
     asm.mov(RCX, 3);
     enterUser(asm);
@@ -68,6 +69,12 @@ const CASES: readonly Case[] = [
   ['FNSTENV', bytes(0xd9, 0x33), 4],
   ['FNSAVE', bytes(0xdd, 0x33), 4],
   ['SIDT', bytes(0x0f, 0x01, 0x0b), 4],
+  ['LFS of two words', bytes(0x66, 0x0f, 0xb4, 0x03), 2],
+  ['LFS of 6', bytes(0x0f, 0xb4, 0x03), 4],
+  // vpcmpeqd xmm1, xmm1, xmm1; vmaskmovpd xmm0, xmm1, [rbx]; vmaskmovpd [rbx], xmm1, xmm0
+  ['VMASKMOVPD', bytes(0xc5, 0xf1, 0x76, 0xc9, 0xc4, 0xe2, 0x71, 0x2d, 0x03, 0xc4, 0xe2, 0x71, 0x2f, 0x03), 1],
+  // vpcmpeqd xmm1, xmm1, xmm1; vgatherqpd xmm0, [rbx + xmm2], xmm1
+  ['VGATHERQPD', bytes(0xc5, 0xf1, 0x76, 0xc9, 0xc4, 0xe2, 0xf1, 0x93, 0x04, 0x13), 1],
   ['MASKMOVDQU of all bytes', bytes(0x66, 0x0f, 0x76, 0xc0, 0x66, 0x0f, 0xf7, 0xc0), 1],
   ['PUSH', bytes(0x48, 0x89, 0xdc, 0x50), 8],
   ['POP', bytes(0x48, 0x89, 0xdc, 0x58), 8],

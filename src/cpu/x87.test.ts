@@ -32,6 +32,28 @@ function started(...code: readonly number[]): LongModeMachine {
 /** fninit; fldcw [data]; 1 / 0 */
 const DIVIDE_BY_ZERO = [...FNINIT, 0xd9, ...at(5, AT.data), ...FLD1, ...FLDZ, 0xde, 0xf9];
 
+describe('FPTAN of the smallest angles', () => {
+  it.each([
+    ['to nearest', 0x37f],
+    ['towards zero', 0xf7f],
+  ])('is the angle and a little more, rounded %s', (_, control) => {
+    // fninit; fldcw [data]; fld tbyte [data + 16]; fptan; fstp st0; fstp tbyte [data + 32]; fnstsw [data + 48]
+    const machine = started(
+      ...[...FNINIT, 0xd9, ...at(5, AT.data), 0xdb, ...at(5, AT.data + 16), 0xd9, 0xf2, 0xdd, 0xd8],
+      ...[0xdb, ...at(7, AT.data + 32), 0xdd, ...at(7, AT.data + 48), HLT],
+    );
+    machine.view.setUint16(AT.data, control, true);
+    // The smallest normal number, negative.
+    machine.view.setBigUint64(AT.data + 16, 1n << 63n, true);
+    machine.view.setUint16(AT.data + 24, 0x8001, true);
+    expect(machine.processor.run(100)).toBe('halted');
+    expect(machine.view.getUint16(AT.data + 40, true)).toBe(0x8001);
+    expect(machine.view.getBigUint64(AT.data + 32, true)).toBe(1n << 63n);
+    // Inexact, and no underflow.
+    expect(machine.view.getUint16(AT.data + 48, true) & 0x3f).toBe(0x20);
+  });
+});
+
 describe('x87 exceptions (Intel SDM Vol. 1 8.6, 8.7)', () => {
   it('raises #MF at the next waiting instruction, not at the one that caused it', () => {
     const machine = started(...SET_NE, ...DIVIDE_BY_ZERO, 0x90, FWAIT, HLT);

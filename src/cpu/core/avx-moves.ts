@@ -6,7 +6,7 @@ import {
 import { fetch, is256, read256, register, second, set128, set256, target } from './avx-lanes';
 import { setArithmeticFlags } from './flags';
 import { storeMasked } from './masked-stores';
-import { dst, effective, effectiveAt, hasMemory, readAt, readVector, refuseAddress, setReg, writeBlock, writeVector } from './operands';
+import { dst, effective, effectiveAt, hasMemory, readAt, readUnaligned, readVector, refuseAddress, setReg, writeBlock, writeVector } from './operands';
 import { canonical } from './paging';
 import { FLAG_CF, FLAG_ZF, GP, code64, faultPending, raise, setCurrentUop } from './state';
 
@@ -131,7 +131,7 @@ function chosenAddress(u: u32, mask: u32): u64 {
   return address - first;
 }
 
-/** Lanes that are not chosen read as 0, and neither their pages nor the segment's limit are asked. */
+/** Lanes that are not chosen read as 0, and neither their pages nor the segment's limit are asked; nor is alignment. */
 function maskedLoad<T>(u: u32): i32 {
   const mask = byteMask<T>(u);
   v128.store(BYTES, i64x2.splat(0));
@@ -140,9 +140,7 @@ function maskedLoad<T>(u: u32): i32 {
   if (faultPending()) return FAULTED;
   for (let i: u32 = 0; i < 32; i += sizeof<T>()) {
     if (!(mask & (1 << i))) continue;
-    const from = readAt<T>(u, address + i);
-    if (!from) return FAULTED;
-    store<T>(BYTES + i, load<T>(from));
+    if (!readUnaligned<T>(u, address + i, BYTES + i)) return FAULTED;
   }
   return set256(target(u), v128.load(BYTES), v128.load(BYTES, 16));
 }

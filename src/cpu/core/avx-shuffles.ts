@@ -2,7 +2,7 @@
 
 import { FAULTED, MODE, MODE_CODE_64, MODE_CODE_SIZE_MASK, NEXT, UOP_IMM, UOP_SCALE, UOP_SEGMENT, UOP_SUB, XMM, YMM_HIGH } from './constants';
 import { fetch, is256, register, second, set256, target } from './avx-lanes';
-import { addressMask, linear, offsetOf, readAt } from './operands';
+import { addressMask, linear, offsetOf, readUnaligned } from './operands';
 
 const FIRST: u32 = <u32>memory.data(32, 16);
 const SOURCE: u32 = <u32>memory.data(32, 16);
@@ -194,9 +194,8 @@ function gather<T, I>(u: u32): i32 {
     const bit = half + mask + (place & 15);
     if (load<i8>(bit + sizeof<T>() - 1) < 0) {
       const index = sizeof<I>() == 4 ? <u64>(<i64>load<i32>(SOURCE + i * 4)) : load<u64>(SOURCE + i * 8);
-      const from = readAt<T>(u, elementAddress(u, index << scale, sizeof<T>()));
-      if (!from) return FAULTED;
-      store<T>(half + to + (place & 15), load<T>(from));
+      const address = elementAddress(u, index << scale, sizeof<T>());
+      if (!readUnaligned<T>(u, address, half + to + (place & 15))) return FAULTED;
     }
     store<T>(bit, 0);
   }

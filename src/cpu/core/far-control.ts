@@ -12,7 +12,7 @@ import {
 import {
   NP, SS, TS, cpl, longMode, raise, raiseGeneralProtection, segmentLimit, selector, setCpl, setSegment, updateMode,
 } from './state';
-import { nextRipOf, readMemory, sizeOf } from './system-operands';
+import { farOffset, farSelector, nextRipOf, readFarPointer, sizeOf } from './system-operands';
 import { DONE, FAILED, loadCode, realMode, targetFits } from './far-transfer';
 import { transferThroughTask } from './task-switch';
 
@@ -186,10 +186,8 @@ export function sys_call_far(uop: u32): i32 {
 /** m16:16, m16:32 or m16:64. */
 function indirect(uop: u32, call: bool): i32 {
   const size = sizeOf(uop);
-  const p = readMemory(uop, size + 2);
-  if (!p) return FAILED;
-  const offset = size == 8 ? load<u64>(p) : size == 4 ? <u64>load<u32>(p) : <u64>load<u16>(p);
-  return transfer(load<u16>(p + size), offset, call ? size : 0, nextRipOf(uop));
+  if (!readFarPointer(uop, size)) return FAILED;
+  return transfer(farSelector, farOffset, call ? size : 0, nextRipOf(uop));
 }
 export function sys_jmp_far_indirect(uop: u32): i32 {
   return indirect(uop, false);

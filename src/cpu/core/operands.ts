@@ -360,6 +360,7 @@ export function writeVector(u: u32, address: u64, value: v128): bool {
 }
 
 const VECTOR: u32 = <u32>memory.data(16, 16);
+const UNALIGNED: u32 = <u32>memory.data(8, 8);
 
 /** Stores up to 64 bytes that stand at `from`, by the slow path; false: fault pending. */
 export function writeBlock(u: u32, given: u64, size: u32, from: u32): bool {
@@ -374,10 +375,34 @@ export function writeBlock(u: u32, given: u64, size: u32, from: u32): bool {
   return true;
 }
 
-/** As {@link writeBlock}, for an x87 operand: one that must be aligned where alignment is checked. */
+/** As {@link storable}, for an operand that must be aligned where alignment is checked. */
+export function storableOperand(u: u32, given: u64, size: u32): bool {
+  return storable(u, withWriteRight(given), size) && !misaligned(given, size, load<u32>(ACCESS_KIND));
+}
+
+/** As {@link writeBlock}, for such an operand. */
 export function writeOperand(u: u32, given: u64, size: u32, from: u32): bool {
-  if (alignmentChecked() && (!storable(u, withWriteRight(given), size) || misaligned(given, size, load<u32>(ACCESS_KIND)))) return false;
+  if (alignmentChecked() && !storableOperand(u, given, size)) return false;
   return writeBlock(u, given, size, from);
+}
+
+/**
+ * Copies a T to `to` for the instructions that do not ask for alignment even where it is checked (Vol. 2 table 2-14, type
+ * 12, and the masked moves). False: fault pending, nothing was copied.
+ */
+export function readUnaligned<T>(u: u32, address: u64, to: u32): bool {
+  if (!alignmentChecked()) {
+    const from = readAt<T>(u, address);
+    if (from) store<T>(to, load<T>(from));
+    return from != 0;
+  }
+  for (let i: u32 = 0; i < sizeof<T>(); i++) {
+    const from = readAt<u8>(u, address + i);
+    if (!from) return false;
+    store<u8>(UNALIGNED + i, load<u8>(from));
+  }
+  store<T>(to, load<T>(UNALIGNED));
+  return true;
 }
 
 /** Pointer to up to 64 bytes, by the slow path; 0: fault pending. */

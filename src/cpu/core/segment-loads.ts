@@ -3,7 +3,9 @@
 import { CONTINUE_AT_RIP, FAULTED, INTERRUPT_SHADOW, SHADOW_ALL, RIP, RSP, SEG_CS, SEG_GS, SEG_SS, UOP_SUB } from './generated/layout';
 import { raise, UD } from './state';
 import { addToStack, frameValue, loadSegment, peekFrame } from './segments';
-import { dstNumber, dstRegister, nextRipOf, readMemory, readWord, sizeOf, srcRegister, writeRegister } from './system-operands';
+import {
+  dstNumber, dstRegister, farOffset, farSelector, nextRipOf, readFarPointer, readWord, sizeOf, srcRegister, writeRegister,
+} from './system-operands';
 
 /** After a load of SS, the next instruction runs before any interrupt or debug exception (Vol. 3A 6.8.3). */
 function afterLoad(index: u32, uop: u32): i32 {
@@ -41,12 +43,8 @@ export function sys_pop_segment(uop: u32): i32 {
 /** LES, LDS, LSS, LFS, LGS: the segment register's number is in UOP_SUB. */
 export function sys_load_far(uop: u32): i32 {
   const size = sizeOf(uop);
-  const p = readMemory(uop, size + 2);
-  if (!p) return FAULTED;
-  const offset = size == 8 ? load<u64>(p) : size == 4 ? <u64>load<u32>(p) : <u64>load<u16>(p);
-  const index = load<u8>(uop, UOP_SUB);
-  if (!loadSegment(index, load<u16>(p + size))) return FAULTED;
-  writeRegister(dstRegister(uop), size, offset);
+  if (!readFarPointer(uop, size) || !loadSegment(load<u8>(uop, UOP_SUB), farSelector)) return FAULTED;
+  writeRegister(dstRegister(uop), size, farOffset);
   store<u64>(RIP, nextRipOf(uop));
   return CONTINUE_AT_RIP;
 }

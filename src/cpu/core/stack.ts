@@ -5,7 +5,7 @@ import {
   NEXT, RBP, RSP, SEG_SS, UOP_DST, UOP_IMM, UOP_SUB,
 } from './constants';
 import { readFlags, writeFlags } from './flags';
-import { assign, dst, imm, linear, readAt, reg, setReg, source, stackFaultAt, storable, writeAt } from './operands';
+import { assign, dst, imm, linear, readAt, reg, setReg, source, stackFaultAt, storableOperand, writeAt } from './operands';
 import {
   FLAG_AC, FLAG_DF, FLAG_ID, FLAG_IF, FLAG_IOPL, FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VM,
   FLAGS_ARITHMETIC, raise, selector, SS, updateMode,
@@ -204,7 +204,7 @@ export function enter<T>(u: u32): i32 {
 /** ENTER faults where the procedure's first store on its new stack would (Vol. 2, ENTER). */
 function mayPush<T>(u: u32, offset: u64): bool {
   const address = stackAddress(offset, sizeof<T>());
-  return storable(u, address, sizeof<T>()) || stackFailed<T>(address);
+  return storableOperand(u, address, sizeof<T>()) || stackFailed<T>(address);
 }
 
 /** Pushes the outer frame pointers of a nested procedure, and its own (Intel SDM Vol. 1 6.6.1). */

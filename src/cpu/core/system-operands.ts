@@ -1,7 +1,7 @@
 // Operands of system instructions: they are rare, so they are read from the µop at run time instead of being
 // specialised.
 
-import { storeMisaligned } from './alignment';
+import { alignmentChecked, storeMisaligned } from './alignment';
 import {
   ACCESS_KIND, FORM_MEMORY, FORM_SIZE, GPR, MODE_CODE_64, SCRATCH_RMW, UOP_DST, UOP_FORM, UOP_LENGTH, UOP_SRC,
 } from './generated/layout';
@@ -32,6 +32,27 @@ export function readMemory(uop: u32, size: u32, skip: u32 = 0): u32 {
   const pointer = readPointer(address + skip, size);
   if (!pointer) stackFault(uop, address + skip, size);
   return pointer;
+}
+
+export let farOffset: u64 = 0;
+export let farSelector: u32 = 0;
+
+/** Reads the memory operand m16:16, m16:32 or m16:64, whose offset has `size` bytes. False: fault pending. */
+export function readFarPointer(uop: u32, size: u32): bool {
+  if (size == 2 && alignmentChecked()) {
+    // A pointer of two words is aligned to 2, other than a doubleword (table 6-7).
+    let p = readMemory(uop, 2);
+    if (!p) return false;
+    farOffset = load<u16>(p);
+    p = readMemory(uop, 2, 2);
+    if (p) farSelector = load<u16>(p);
+    return p != 0;
+  }
+  const p = readMemory(uop, size + 2);
+  if (!p) return false;
+  farOffset = size == 8 ? load<u64>(p) : size == 4 ? <u64>load<u32>(p) : <u64>load<u16>(p);
+  farSelector = load<u16>(p + size);
+  return true;
 }
 
 /** Stores `size` bytes that stand at `from`. False: fault pending. */

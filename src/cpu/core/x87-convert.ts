@@ -1,6 +1,6 @@
 // Memory formats of the x87 (Intel SDM Vol. 1 8.2): loads are exact; stores round, and may signal.
 
-import { effective, readAt, readBlock, storable, writeAt, writeOperand } from './operands';
+import { effective, readAt, readBlock, storableOperand, writeAt, writeOperand } from './operands';
 import {
   BIAS, EXPONENT_MAX, kindOfNumber, KIND_INFINITY, KIND_QUIET, KIND_SIGNALLING, KIND_UNSUPPORTED, KIND_ZERO,
   overflowsToInfinity, restOf, roundCarries, roundsAway, shiftedHi, shiftedLo, shiftRightSticky, unpack, unpackedExponent,
@@ -276,7 +276,7 @@ export function storeReal(u: u32, format: u32, truncate: bool): bool {
     stackUnderflow();
   }
   // A fault of the access comes first: the exception is for a later instruction.
-  if (!mayStore()) return storable(u, effective(u, bytesOf(format)), bytesOf(format));
+  if (!mayStore()) return storableOperand(u, effective(u, bytesOf(format)), bytesOf(format));
   switch (format) {
     case REAL_SINGLE:
     case WHOLE_DWORD: return writeAt<u32>(u, effective(u, 4), <u32>bits);

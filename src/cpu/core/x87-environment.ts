@@ -217,13 +217,13 @@ export function frstor(u: u32): i32 {
   if (code != NEXT) return code;
   const size: u32 = isWide(u) ? 28 : 14;
   const address = effective(u, size + 80);
-  if (misaligned(address, size, load<u32>(ACCESS_KIND))) return FAULTED;
   for (let at: u32 = 0; at < size + 80; at += 64) {
     const part = min<u32>(64, size + 80 - at);
     const from = readBlock(u, address + at, part);
     if (!from) return FAULTED;
     memory.copy(ENVIRONMENT + at, from, part);
   }
+  if (misaligned(address, size, load<u32>(ACCESS_KIND))) return FAULTED;
   takeEnvironment(u);
   const top = topOfStack();
   for (let i: u32 = 0; i < 8; i++) {

@@ -29,6 +29,18 @@ export interface Addressing {
   readonly taken: Set<number>;
 }
 
+/** Addresses of nothing, most of them near to an end of something: 64 KiB, 2 GiB, 4 GiB. */
+const FAR_ENDS = [0xffffn, 0x1_0000n, 0x7000_0000n, 0x7fff_fffdn, 0xffff_fff8n, 0xffff_fffdn] as const;
+/** Those of 64-bit code: both ends of canonical addresses, and in between. */
+const LONG_FAR_ENDS = [
+  0x7fff_ffff_fff8n,
+  0x7fff_ffff_fffdn,
+  0x8000_0000_0000n,
+  0x1234_5678_9abc_def0n,
+  0xffff_7fff_ffff_fffdn,
+  0xffff_ffff_ffff_fffdn,
+] as const;
+
 /** Around the limit of a segment that ends, or begins, in the data. */
 function limitTarget(one: CaseView, dice: Dice, override: number): bigint | undefined {
   const segment = one.is64 ? undefined : localSegment(one.segment(overridden(override, false)));
@@ -54,9 +66,7 @@ export function linearTarget(one: CaseView, dice: Dice, override: number): bigin
   if (kind === 28) return BigInt(at.READ_ONLY + dice.below(0x1000));
   if (kind === 29) return 0x6_0000n + BigInt(dice.below(0x1_0000));
   if (kind === 30) return BigInt(at.CODE + 0x100 + dice.below(64));
-  return one.is64
-    ? dice.pick([0x8000_0000_0000n, 0x7fff_ffff_fff8n, 0x7fff_ffff_fffdn, 0x1234_5678_9abc_def0n])
-    : 0x7000_0000n;
+  return dice.pick(one.is64 ? [...FAR_ENDS, ...LONG_FAR_ENDS] : FAR_ENDS);
 }
 
 /** The segment that an operand is in, as an index of a case's segments. `stack`: SS without an override. */

@@ -41,6 +41,7 @@ function flags(dice: Dice): number {
   for (const bit of [0, 2, 4, 6, 7, 11]) if (dice.chance(2)) value |= 1 << bit;
   if (dice.chance(6)) value |= 0x400;
   if (dice.chance(6)) value |= at.TRAP_FLAG;
+  if (dice.chance(16)) value |= at.ALIGNMENT_CHECK;
   return value;
 }
 

@@ -50,6 +50,7 @@ export const CODE_32 = 0x23;
 export const FLAT_DATA = 0x2b;
 
 export const TRAP_FLAG = 0x100;
+export const ALIGNMENT_CHECK = 0x4_0000;
 
 /** Views of one case within a larger buffer. */
 export class CaseView {

@@ -5,8 +5,8 @@ import { AT, type CaseView } from './case-layout.ts';
 import { codeBits } from './local-segments.ts';
 import { hasPrefix, isWide } from './prefixes.ts';
 
-/** CF PF AF ZF SF TF IF DF OF IOPL NT RF ID. */
-const COMPARED_FLAGS = 0x21_7fd5;
+/** CF PF AF ZF SF TF IF DF OF IOPL NT RF AC ID. */
+const COMPARED_FLAGS = 0x25_7fd5;
 /** c p a z s o as EFLAGS bits. */
 const FLAG_BITS = [0, 2, 4, 6, 7, 11];
 const PAGE_FAULT = 14;
@@ -45,6 +45,9 @@ function near(a: bigint, b: bigint): boolean {
   return distance <= 1n;
 }
 
+/** Whether a reciprocal is 0 or so near to the smallest normal number that it is the processor's choice (SDM Vol. 2, RCPPS). */
+const mayBeTiny = (value: number) => Math.abs(value) <= 2 ** -126 * (1 + 2 ** -10);
+
 /** Values of RCPPS and RSQRTPS: each is within 1.5 * 2^-12 of the true one (SDM Vol. 2). */
 function approximates(a: bigint, b: bigint): boolean {
   const view = new DataView(new ArrayBuffer(16));
@@ -52,7 +55,11 @@ function approximates(a: bigint, b: bigint): boolean {
   view.setBigUint64(8, b, true);
   return [0, 4].every((at) => {
     const [x, y] = [view.getFloat32(at, true), view.getFloat32(at + 8, true)];
-    return view.getUint32(at) === view.getUint32(at + 8) || Math.abs(x - y) <= 3 * 2 ** -12 * Math.abs(y);
+    return (
+      view.getUint32(at) === view.getUint32(at + 8) ||
+      Math.abs(x - y) <= 3 * 2 ** -12 * Math.abs(y) ||
+      (Math.sign(1 / x) === Math.sign(1 / y) && mayBeTiny(x) && mayBeTiny(y))
+    );
   });
 }
 

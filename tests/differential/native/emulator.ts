@@ -47,7 +47,7 @@ const USER_GATES = new Set([3, 4]);
 /** Vectors that push an error code (SDM Vol. 3A table 6-1). */
 const WITH_ERROR = new Set([8, 10, 11, 12, 13, 14, 17, 21]);
 /** PE MP ET NE WP PG; PAE OSFXSR OSXMMEXCPT FSGSBASE OSXSAVE; SCE LME LMA NXE. */
-const CR0 = 0x8001_0033n;
+const CR0 = 0x8005_0033n;
 const CR4 = 0x5_0620n;
 const EFER = 0xd01n;
 /** An instruction is one unit, a repeated one as many as iterations; more than any case needs. */

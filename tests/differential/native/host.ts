@@ -16,6 +16,8 @@ const FLAGS = [
   '-pie',
   '-fpie',
   '-fno-stack-protector',
+  // The signal handler pushes flags.
+  '-mno-red-zone',
   '-Wl,-z,now',
 ];
 

@@ -1,7 +1,7 @@
 /** Differences between the host's processor and ours that are no mistake, each with its reason. */
 import { readFileSync } from 'node:fs';
 import type { Row } from '../../../src/cpu/isa/row.ts';
-import { AT, type CaseView, TRAP_FLAG } from './case-layout.ts';
+import { AT, type CaseView, CODE_64, TRAP_FLAG } from './case-layout.ts';
 import { codeBits, localSegment } from './local-segments.ts';
 import { hasPrefix, isWide } from './prefixes.ts';
 
@@ -18,6 +18,7 @@ const INVALID_OPCODE = 6;
 const DEBUG = 1;
 const STACK_FAULT = 12;
 const PAGE_FAULT = 14;
+const ALIGNMENT = 17;
 /** MXCSR.MM. */
 const MISALIGNED_MASK = 0x2_0000;
 const RESUME_FLAG = 0x1_0000;
@@ -41,8 +42,24 @@ const isAmd = /^vendor_id\s*: AuthenticAMD$/m.test(hostProcessor);
 const isVirtual = /^flags\s*:.* hypervisor( |$)/m.test(hostProcessor);
 
 const isAddressFault = (vector: number) => vector >= STACK_FAULT && vector <= PAGE_FAULT;
+const isOperandFault = (vector: number) => isAddressFault(vector) || vector === ALIGNMENT;
 
 const KNOWN: readonly Known[] = [
+  {
+    reason: 'AMD looks at the alignment of an operand before its pages, Intel after (SDM Vol. 3A table 6-2)',
+    explains: ({ before, ours, theirs }) =>
+      isAmd &&
+      theirs.u32(AT.vector) === ALIGNMENT &&
+      isAddressFault(ours.u32(AT.vector)) &&
+      ours.u64(AT.rip) === before.u64(AT.rip),
+  },
+  {
+    reason:
+      'whether operands of 16 bytes and more have to be aligned for AC is the processor’s choice (SDM Vol. 2, MOVDQU)',
+    explains: ({ row, theirs }) =>
+      theirs.u32(AT.vector) === ALIGNMENT &&
+      (row.options.includes('sse') || row.options.includes('avx') || /^(fx(save|rstor)|maskmovq)$/.test(row.handler)),
+  },
   {
     reason: 'AMD takes near branches with 66 as 16-bit in 64-bit mode, Intel ignores it (SDM Vol. 2, JMP)',
     explains: ({ row, before }) => isAmd && before.is64 && row.options.includes('f64') && hasPrefix(before, 0x66),
@@ -57,9 +74,26 @@ const KNOWN: readonly Known[] = [
     explains: ({ row, theirs }) => isAmd && row.mnemonic === 'PREFETCHW' && theirs.u32(AT.vector) === INVALID_OPCODE,
   },
   {
-    reason: 'AMD pushes in the mode of the new code segment, Intel in that of the old (CALL far into 64-bit code)',
-    explains: ({ row, before }) =>
-      isAmd && !before.is64 && /^sys_call_far/.test(row.handler) && localSegment(before.segment(1)) !== undefined,
+    reason:
+      'AMD pushes in the mode of the new code segment, Intel in that of the old (CALL far between 64-bit and other code)',
+    explains: ({ row, before, ours, theirs }) =>
+      isAmd &&
+      /^sys_call_far/.test(row.handler) &&
+      (before.is64
+        ? [ours, theirs].every((one) => isAddressFault(one.u32(AT.vector)))
+        : localSegment(before.segment(1)) !== undefined),
+  },
+  {
+    reason:
+      'AMD adds to the stack pointer in the mode of the new code segment, Intel in that of the old (far RET and IRET to 64-bit code from a 16-bit stack)',
+    explains: ({ row, before, ours, theirs, found }) =>
+      isAmd &&
+      /^sys_(ret_far|iret)$/.test(row.handler) &&
+      localSegment(before.segment(1))?.bits === 16 &&
+      ours.segment(0) === CODE_64 &&
+      found.length === 1 &&
+      found[0]!.startsWith('rsp ') &&
+      (ours.gpr(4) & 0xffffn) === (theirs.gpr(4) & 0xffffn),
   },
   {
     reason: 'AMD raises #UD for UD1 before it has fetched all of it',
@@ -160,7 +194,7 @@ const KNOWN: readonly Known[] = [
     explains: ({ row, before, ours, theirs }) =>
       /^(MASKMOVQ|V?MASKMOVDQU)$/.test(row.mnemonic) &&
       isAddressFault(theirs.u32(AT.vector)) &&
-      ours.u64(AT.rip) !== before.u64(AT.rip),
+      (ours.u64(AT.rip) !== before.u64(AT.rip) || isAddressFault(ours.u32(AT.vector))),
   },
   {
     reason:
@@ -212,7 +246,7 @@ const KNOWN: readonly Known[] = [
     explains: ({ row, before, ours, theirs }) =>
       isAmd &&
       row.handler === 'cmps' &&
-      [ours, theirs].every((one) => isAddressFault(one.u32(AT.vector)) && one.u64(AT.rip) === before.u64(AT.rip)),
+      [ours, theirs].every((one) => isOperandFault(one.u32(AT.vector)) && one.u64(AT.rip) === before.u64(AT.rip)),
   },
   {
     reason:
@@ -254,11 +288,11 @@ const KNOWN: readonly Known[] = [
   },
   {
     reason:
-      'AMD refuses an element of a gather whose address is not canonical before the base of FS or GS is added; the sum is what counts (SDM Vol. 1 3.3.7.1)',
+      'AMD refuses an operand of BT or an element of a gather or masked move that is not canonical before the base of FS or GS is added; the sum is what counts (SDM Vol. 1 3.3.7.1)',
     explains: ({ row, before, ours, theirs, found }) =>
       isAmd &&
       before.is64 &&
-      /^VP?GATHER/.test(row.mnemonic) &&
+      /^(V(P?GATHER|P?MASKMOV[PDQ])|BT[CRS]?$)/.test(row.mnemonic) &&
       (hasPrefix(before, 0x64) || hasPrefix(before, 0x65)) &&
       ours.u32(AT.vector) === PAGE_FAULT &&
       theirs.u32(AT.vector) === GENERAL_PROTECTION &&

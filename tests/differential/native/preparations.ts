@@ -13,8 +13,6 @@ import {
   selectorOf,
 } from './local-segments.ts';
 
-const FLAG_ALIGNMENT_CHECK = 0x4_0000n;
-
 /** Bytes of the operand (log2 says less here). */
 function operandBytes({ row, is64, operand16, rexW }: Draft): number {
   if (row.operands.some((operand) => /^(.b|AL)$/.test(operand))) return 1;
@@ -147,7 +145,7 @@ function farFrame(draft: Draft, interrupt: boolean): void {
   if (interrupt) {
     const stack = dice.chance(2) ? anySelector(draft) : FLAT_DATA;
     const pointer = BigInt(one.u32(AT.window) + 0x240 - baseOf(stack));
-    values.push((integer(dice) & ~FLAG_ALIGNMENT_CHECK & ~0x2_0000n) | 2n, pointer, BigInt(stack));
+    values.push((integer(dice) & ~0x2_0000n) | 2n, pointer, BigInt(stack));
   }
   for (const [index, value] of values.entries()) poke(draft, top + BigInt(index * bytes), value, bytes);
 }
@@ -215,7 +213,7 @@ const PREPARATIONS: readonly (readonly [RegExp, (draft: Draft) => void])[] = [
   [/^ret$/, (draft) => poke(draft, stackTop(draft), nearTarget(draft), operandBytes(draft))],
   [/^sys_ret_far$/, (draft) => farFrame(draft, false)],
   [/^sys_iret$/, (draft) => farFrame(draft, true)],
-  [/^popf$/, (draft) => poke(draft, stackTop(draft), integer(draft.dice) & ~FLAG_ALIGNMENT_CHECK, operandBytes(draft))],
+  [/^popf$/, (draft) => poke(draft, stackTop(draft), integer(draft.dice), operandBytes(draft))],
   [/^sys_(mov_segment|verr|verw|lar|lsl)$/, (draft) => setOperand(draft, BigInt(anySelector(draft)), 2)],
   [/^sys_pop_segment$/, (draft) => poke(draft, stackTop(draft), BigInt(anySelector(draft)), 2)],
   [/^sys_arpl$/, (draft) => setOperand(draft, integer(draft.dice) & 0xffffn, 2)],
