@@ -78,15 +78,17 @@ for image in modes tasks; do
 done
 
 # What a BIOS boots from a disk, a stick or a disc.
-# shellcheck disable=SC2086
-$CC -c guests/boot-disk/boot.S -o "$objects/boot-disk.o"
-ld -m elf_x86_64 -N --no-warn-rwx-segments -Ttext=0x7c00 -e 0 -o "$objects/boot-disk.elf" "$objects/boot-disk.o"
-objcopy -O binary -j .text "$objects/boot-disk.elf" "$built/boot-disk.bin"
+for source in guests/boot-disk/boot.S guests/screens/screens.S; do
+    image=$(basename "$(dirname "$source")")
+    $CC -c "$source" -o "$objects/$image.o"
+    ld -m elf_x86_64 -N --no-warn-rwx-segments -Ttext=0x7c00 -e 0 -o "$objects/$image.elf" "$objects/$image.o"
+    objcopy -O binary -j .text "$objects/$image.elf" "$built/$image.bin"
+done
 chmod -x "$built"/*.bin
 
 if [ -n "$check" ]; then
     failed=0
-    for image in modes tasks boot-disk; do
+    for image in modes tasks boot-disk screens; do
         cmp "$built/$image.bin" "guests/built/$image.bin" || failed=1
     done
     while read -r name _; do

@@ -4,27 +4,23 @@
  * only while the machine runs.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface, type Interface } from 'node:readline';
+import { createInterface } from 'node:readline';
 import { gpa } from '../../src/base/address.ts';
 import { TraceBus } from '../../src/base/trace.ts';
-import type { Picture } from '../../src/debug/png.ts';
 import { createQ35 } from '../../src/machine/boards/q35.ts';
 import type { Q35Options } from '../../src/machine/boards/q35-options.ts';
 import type { Machine } from '../../src/machine/machine.ts';
 import { CpuMemoryPort, CpuPortIo } from '../../src/memory/index.ts';
-import { pictureOfPpm } from './picture.ts';
+import { linesOf, Qmp } from './qmp.ts';
 
 const QEMU = 'qemu-system-x86_64';
 export const QEMU_MISSING = spawnSync(QEMU, ['--version']).status !== 0;
 const MIB = 1024 * 1024;
 const RAM_MIB = 16;
 const ROM_BYTES = 65_536;
-const CONNECT_TRIES = 100;
-const CONNECT_MILLISECONDS = 50;
 
 type Size = 1 | 2 | 4;
 const LETTER = { 1: 'b', 2: 'w', 4: 'l' } as const;
@@ -152,8 +148,7 @@ class QemuSession {
   readonly #folder = mkdtempSync(join(tmpdir(), 'dmascope-board-'));
   readonly #process: ChildProcess;
   readonly #lines: AsyncIterator<string>;
-  #qmp: Socket | undefined;
-  #qmpLines: AsyncIterator<string> | undefined;
+  #qmp: Qmp | undefined;
 
   constructor(flags: readonly string[], running: boolean) {
     const halted = join(this.#folder, 'halted.bin');
@@ -165,7 +160,7 @@ class QemuSession {
       -m ${RAM_MIB} -qtest-log none -qtest stdio
       -rtc base=2024-01-01T00:00:00,clock=vm -qmp unix:${this.#path},server=on,wait=off`;
     this.#process = spawn(QEMU, [...fixed.trim().split(/\s+/), ...flags], { stdio: ['pipe', 'pipe', 'ignore'] });
-    this.#lines = lines(createInterface({ input: this.#process.stdout! }));
+    this.#lines = linesOf(createInterface({ input: this.#process.stdout! }));
   }
 
   get #path(): string {
@@ -173,17 +168,7 @@ class QemuSession {
   }
 
   async open(): Promise<void> {
-    for (let tries = 0; this.#qmp === undefined && tries < CONNECT_TRIES; tries += 1) {
-      this.#qmp = await new Promise<Socket | undefined>((resolve) => {
-        const socket = connect(this.#path, () => resolve(socket));
-        socket.on('error', () => resolve(undefined));
-      });
-      if (this.#qmp === undefined) await new Promise((resolve) => setTimeout(resolve, CONNECT_MILLISECONDS));
-    }
-    if (this.#qmp === undefined) throw new Error('QEMU did not open its QMP socket');
-    this.#qmpLines = lines(createInterface({ input: this.#qmp }));
-    await this.#qmpLines.next();
-    await this.#command('qmp_capabilities');
+    this.#qmp = await Qmp.connect(this.#path);
   }
 
   async step(step: Step): Promise<string> {
@@ -209,16 +194,9 @@ class QemuSession {
     }
   }
 
-  /** What the display shows now. */
-  async picture(): Promise<Picture> {
-    const filename = join(this.#folder, 'screen.ppm');
-    await this.#command('screendump', { filename });
-    return pictureOfPpm(readFileSync(filename));
-  }
-
   async close(): Promise<void> {
     const ended = new Promise((resolve) => this.#process.once('exit', resolve));
-    this.#qmp?.destroy();
+    this.#qmp?.close();
     this.#process.kill('SIGKILL');
     await ended;
     rmSync(this.#folder, { recursive: true });
@@ -236,23 +214,8 @@ class QemuSession {
   }
 
   #input(...events: readonly object[]): Promise<void> {
-    return this.#command('input-send-event', { events });
+    return this.#qmp!.command('input-send-event', { events });
   }
-
-  async #command(execute: string, parameters: object = {}): Promise<void> {
-    this.#qmp!.write(`${JSON.stringify({ execute, arguments: parameters })}\n`);
-    for (;;) {
-      const { value, done } = await this.#qmpLines!.next();
-      if (done === true) throw new Error(`QEMU ended at "${execute}"`);
-      const answer = JSON.parse(value) as { return?: object; error?: { desc: string } };
-      if (answer.error !== undefined) throw new Error(`${execute}: ${answer.error.desc}`);
-      if (answer.return !== undefined) return;
-    }
-  }
-}
-
-function lines(source: Interface): AsyncIterator<string> {
-  return source[Symbol.asyncIterator]();
 }
 
 /** What QEMU answers to the same script. */
@@ -267,16 +230,4 @@ export async function answersOfQemu(script: Script, flags: readonly string[] = [
     await session.close();
   }
   return answers;
-}
-
-/** What QEMU's display shows after a script. */
-export async function pictureOfQemu(script: Script, flags: readonly string[]): Promise<Picture> {
-  const session = new QemuSession(flags, false);
-  try {
-    await session.open();
-    for (const step of script.steps) await session.step(step);
-    return await session.picture();
-  } finally {
-    await session.close();
-  }
 }

@@ -138,22 +138,41 @@ describe('VGA', () => {
     expect(qemu.in(0x3cc)).toBe(0x67);
   });
 
-  it('shows the banks of mode 6 in turn, each line twice (IBM Video Subsystem, CRT Mode Control bit 0)', () => {
+  it('shows the two scan lines of a CGA row from banks of their own, each twice (CRTC Mode Control bit 0)', () => {
     const guest = new Guest();
     guest.adapter.handOver();
-    guest.index(0x3c4, 2, 1);
-    guest.index(0x3c4, 4, 6);
-    guest.index(0x3ce, 5, 0);
+    // BIOS mode 6: 640x200, one plane at 0xb8000.
+    guest.index(0x3c4, 1, 0x01);
+    guest.index(0x3c4, 2, 0x01);
+    guest.index(0x3c4, 4, 0x06);
+    guest.index(0x3ce, 5, 0x00);
     guest.index(0x3ce, 6, 0x0d);
     guest.index(0x3d4, 0x09, 0xc1);
     guest.index(0x3d4, 0x17, 0xc2);
-    for (let at = 0; at < 160; at += 1) guest.store(0xb_8000 + at, 0);
-    for (const [line, address] of [0, 0x2000, 80, 0x2050].entries()) guest.store(0xb_8000 + address, 0x80 >> line);
+    guest.store(0xb_8000, 0x80);
+    guest.store(0xb_8000 + 80, 0x10);
+    guest.store(0xb_a000, 0x40);
+    guest.store(0xb_a000 + 80, 0x00);
     const { width, rgb } = guest.adapter.picture();
-    const lit = Array.from({ length: 8 }, (_, y) =>
-      Array.from({ length: 8 }, (_, x) => x).find((x) => rgb[3 * (y * width + x) + 2] !== 0),
-    );
-    expect(lit).toEqual([0, 0, 1, 1, 2, 2, 3, 3]);
+    const lit = Array.from({ length: 8 }, (_, y) => [0, 1, 2, 3].filter((x) => rgb[3 * (y * width + x) + 2] !== 0));
+    expect(lit).toEqual([[0], [0], [1], [1], [3], [3], [], []]);
+  });
+
+  it('shows text of 40 columns in dots of double width', () => {
+    const guest = new Guest();
+    guest.adapter.handOver();
+    guest.index(0x3c4, 1, 0x08);
+    guest.out(0x3d4, 0x11);
+    guest.out(0x3d5, guest.in(0x3d5) & 0x7f);
+    guest.index(0x3d4, 0x01, 39);
+    guest.index(0x3d4, 0x0a, 0x20);
+    guest.store(0xb_8000, 0xdd, 0x0f);
+    const { width, height, rgb } = guest.adapter.picture();
+    expect([width, height]).toEqual([720, 400]);
+    expect(Array.from({ length: 18 }, (_, x) => rgb[3 * x] === 255)).toEqual([
+      ...new Array<boolean>(8).fill(true),
+      ...new Array<boolean>(10).fill(false),
+    ]);
   });
 
   it('shows pixels of a 32-bit linear mode', () => {

@@ -161,7 +161,8 @@ export class VgaAdapter implements StateSource {
   picture(): GraphicsScreen {
     const { state } = this;
     const { backing } = this.videoMemory;
-    return isGraphics(state) ? drawGraphics(state, backing) : drawText(state, backing);
+    const { asQemu } = this.#options;
+    return isGraphics(state) ? drawGraphics(state, backing, asQemu) : drawText(state, backing, asQemu);
   }
 
   /** Leaves an empty screen in text mode 3, as firmware does before it enters a kernel, with a font of code page 437. */

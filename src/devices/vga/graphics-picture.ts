@@ -16,20 +16,23 @@ interface ScanOut {
   readonly pitch: number;
   readonly start: number;
   readonly lineCompare: number;
-  /** How often each line of memory is shown. */
-  readonly repeat: number;
-  /** CRT Mode Control bits 0 and 1 cleared, as on a CGA: lines alternate between banks. */
+  /** Scan lines of a row of memory, which is shown in each of them. */
+  readonly rowScans: number;
+  /** How often each scan line is shown. */
+  readonly repeat: 1 | 2;
+  /** CRT Mode Control bits 0 and 1 cleared, as on a CGA: the scan lines of a row are in banks of their own. */
   readonly cgaBanks: number;
   /** Bit number of the first bank's address line. */
   readonly bankShift: number;
 }
 
-export function drawGraphics(state: VgaState, memory: Uint8Array): GraphicsScreen {
+/** `asQemu`: 15 bits of colour stay 15 bits, their lowest three are 0 in each byte. */
+export function drawGraphics(state: VgaState, memory: Uint8Array, asQemu: boolean): GraphicsScreen {
   const scan = state.dispiEnabled ? linearScan(state) : vgaScan(state);
   const { width, height } = scan;
   const rgb = new Uint8Array(3 * width * height);
   const blanked = isBlanked(state);
-  if (!blanked) scanOut(scan, lineWriter(state, memory, scan, rgb));
+  if (!blanked) scanOut(scan, lineWriter(state, memory, scan, rgb, asQemu));
   return { kind: 'graphics', width, height, rgb, blanked };
 }
 
@@ -41,6 +44,7 @@ function linearScan(state: VgaState): ScanOut {
     pitch: state.dispiPitch,
     start: 4 * state.dispiStart,
     lineCompare: NEVER,
+    rowScans: 1,
     repeat: 1,
     cgaBanks: 0,
     bankShift: 0,
@@ -50,20 +54,18 @@ function linearScan(state: VgaState): ScanOut {
 function vgaScan(state: VgaState): ScanOut {
   const { crtc } = state;
   const scanLine = crtc[CRTC.maximumScanLine]!;
-  const doubled = scanLine >> 7;
   const shift = shiftMode(state);
   const halved = shift < 2 && (state.sequencerInForce(SEQUENCER.clockingMode) & CLOCKING_HALF) !== 0;
   const mode = crtc[CRTC.mode]!;
-  const cgaBanks = ~mode & 3;
   return {
     width: (crtc[CRTC.horizontalDisplayEnd]! + 1) * (halved ? 16 : 8),
     height: shownLines(state),
     pitch: crtc[CRTC.offset]! << 3,
     start: 4 * ((crtc[CRTC.startAddressHigh]! << 8) | crtc[CRTC.startAddressLow]!),
     lineCompare: lineCompare(state),
-    // As on a CGA the lines of a character are banks, not copies: modes 4 and 5 by their shift mode, 6 by its banks.
-    repeat: shift === 1 || cgaBanks !== 0 ? doubled + 1 : ((scanLine & 0x1f) + 1) << doubled,
-    cgaBanks,
+    rowScans: (scanLine & 0x1f) + 1,
+    repeat: (scanLine & 0x80) !== 0 ? 2 : 1,
+    cgaBanks: ~mode & 3,
     bankShift: 14 + ((mode >> 6) & 1),
   };
 }
@@ -74,27 +76,27 @@ function shiftMode(state: VgaState): number {
 }
 
 function scanOut(scan: ScanOut, write: LineWriter): void {
-  let lineAddress = scan.start;
-  let line = 0;
-  let copies = scan.repeat;
+  let rowAddress = scan.start;
+  let rowScan = 0;
+  let copies: number = scan.repeat;
   for (let y = 0; y < scan.height; y += 1) {
-    let address = lineAddress;
+    let address = rowAddress;
     if ((scan.cgaBanks & 1) !== 0) {
-      address = (address & ~(1 << scan.bankShift)) | ((line & 1) << scan.bankShift);
+      address = (address & ~(1 << scan.bankShift)) | ((rowScan & 1) << scan.bankShift);
     }
-    if ((scan.cgaBanks & 2) !== 0) address = (address & ~0x8000) | ((line & 2) << 14);
+    if ((scan.cgaBanks & 2) !== 0) address = (address & ~0x8000) | ((rowScan & 2) << 14);
     write(address, 3 * y * scan.width);
     copies -= 1;
     if (copies === 0) {
-      if ((line & scan.cgaBanks) === scan.cgaBanks) lineAddress += scan.pitch;
-      line += 1;
       copies = scan.repeat;
+      rowScan = (rowScan + 1) % scan.rowScans;
+      if (rowScan === 0) rowAddress += scan.pitch;
     }
-    if (y === scan.lineCompare) lineAddress = 0;
+    if (y === scan.lineCompare) rowAddress = 0;
   }
 }
 
-function lineWriter(state: VgaState, memory: Uint8Array, scan: ScanOut, rgb: Uint8Array): LineWriter {
+function lineWriter(state: VgaState, memory: Uint8Array, scan: ScanOut, rgb: Uint8Array, asQemu: boolean): LineWriter {
   const put = (to: number, color: number): void => {
     rgb[to] = color >> 16;
     rgb[to + 1] = color >> 8;
@@ -103,7 +105,7 @@ function lineWriter(state: VgaState, memory: Uint8Array, scan: ScanOut, rgb: Uin
   const { width } = scan;
   const shift = shiftMode(state);
   if (state.dispiEnabled && state.dispi[DISPI.bpp] !== 4) {
-    const [pixelBytes, colorAt] = linearColors(state, memory);
+    const [pixelBytes, colorAt] = linearColors(state, memory, asQemu);
     return (address, to) => {
       for (let x = 0; x < width; x += 1) put(to + 3 * x, colorAt(address + x * pixelBytes));
     };
@@ -140,7 +142,7 @@ function pairedPixel(memory: Uint8Array, address: number, x: number): number {
 }
 
 /** Bytes a pixel, and its colour as 0xrrggbb. */
-function linearColors(state: VgaState, memory: Uint8Array): readonly [number, (at: number) => number] {
+function linearColors(state: VgaState, memory: Uint8Array, asQemu: boolean): readonly [number, (at: number) => number] {
   const bpp = state.dispi[DISPI.bpp]!;
   const big = state.bigEndian;
   const byte = (at: number): number => memory[at] ?? 0;
@@ -148,8 +150,10 @@ function linearColors(state: VgaState, memory: Uint8Array): readonly [number, (a
   const five = (value: number): number => ((value & 31) << 3) | ((value & 31) >> 2);
   const six = (value: number): number => ((value & 63) << 2) | ((value & 63) >> 4);
   switch (bpp) {
-    case 15:
-      return [2, (at) => (five(word(at) >> 10) << 16) | (five(word(at) >> 5) << 8) | five(word(at))];
+    case 15: {
+      const kept = asQemu ? 0xf8_f8f8 : 0xff_ffff;
+      return [2, (at) => ((five(word(at) >> 10) << 16) | (five(word(at) >> 5) << 8) | five(word(at))) & kept];
+    }
     case 16:
       return [2, (at) => (five(word(at) >> 11) << 16) | (six(word(at) >> 5) << 8) | five(word(at))];
     case 24:

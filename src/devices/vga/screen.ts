@@ -2,6 +2,7 @@
 import {
   ATTRIBUTE_SHOWN,
   CLOCKING_8_DOTS,
+  CLOCKING_HALF,
   CLOCKING_SCREEN_OFF,
   CRTC,
   CURSOR_OFF,
@@ -44,7 +45,8 @@ export interface TextGeometry {
   readonly rows: number;
   readonly cellWidth: 8 | 9;
   readonly cellHeight: number;
-  /** How often each line of a cell is shown. */
+  /** How often each dot of a line, and each line of a cell, is shown. */
+  readonly dotRepeat: 1 | 2;
   readonly repeat: 1 | 2;
 }
 
@@ -71,11 +73,13 @@ export function textGeometry(state: VgaState): TextGeometry {
   const { crtc } = state;
   const cellHeight = (crtc[CRTC.maximumScanLine]! & 0x1f) + 1;
   const repeat = (crtc[CRTC.maximumScanLine]! & 0x80) !== 0 ? 2 : 1;
+  const clocking = state.sequencerInForce(SEQUENCER.clockingMode);
   return {
     columns: crtc[CRTC.horizontalDisplayEnd]! + 1,
     rows: Math.min(Math.max(Math.floor(shownLines(state) / (cellHeight * repeat)), 1), ROWS_MAX),
-    cellWidth: (state.sequencerInForce(SEQUENCER.clockingMode) & CLOCKING_8_DOTS) !== 0 ? 8 : 9,
+    cellWidth: (clocking & CLOCKING_8_DOTS) !== 0 ? 8 : 9,
     cellHeight,
+    dotRepeat: (clocking & CLOCKING_HALF) !== 0 ? 2 : 1,
     repeat,
   };
 }

@@ -9,6 +9,7 @@ import { FONT_PLANE, GLYPH_BYTES } from './text-mode.ts';
 const FONT_BYTES = 8192;
 /** Codes whose eighth dot reaches into the ninth column, while line graphics are enabled. */
 const LINE_GRAPHICS_FIRST = 0xc0;
+const QEMU_LINE_GRAPHICS_FIRST = 0xb0;
 const LINE_GRAPHICS_LAST = 0xdf;
 
 /** Offsets in plane 2 of fonts B (attribute bit 3 clear) and A (set): Character Map Select. */
@@ -19,15 +20,18 @@ function fontOffsets(state: VgaState): readonly [number, number] {
   return [block(0, 4), block(2, 5)];
 }
 
-export function drawText(state: VgaState, memory: Uint8Array): GraphicsScreen {
+/**
+ * `asQemu`: bit 7 of an attribute is a bright background even while it is to blink, codes from 0xb0 on reach into the ninth
+ * column, and a character with dots of double width has eight.
+ */
+export function drawText(state: VgaState, memory: Uint8Array, asQemu: boolean): GraphicsScreen {
   const screen = captureText(state, memory);
-  const geometry = textGeometry(state);
-  const { cellWidth, cellHeight } = geometry;
-  const width = screen.columns * cellWidth;
-  const height = screen.rows * cellHeight * geometry.repeat;
+  const geometry = geometryOf(state, asQemu);
+  const width = screen.columns * geometry.cellWidth * geometry.dotRepeat;
+  const height = screen.rows * geometry.cellHeight * geometry.repeat;
   const rgb = new Uint8Array(3 * width * height);
   if (!screen.blanked) {
-    const painter = new CellPainter(state, memory, screen, geometry, rgb);
+    const painter = new CellPainter(state, memory, screen, geometry, rgb, asQemu);
     for (let row = 0; row < screen.rows; row += 1) {
       for (let column = 0; column < screen.columns; column += 1) painter.paint(column, row);
     }
@@ -35,10 +39,16 @@ export function drawText(state: VgaState, memory: Uint8Array): GraphicsScreen {
   return { kind: 'graphics', width, height, rgb, blanked: screen.blanked };
 }
 
+function geometryOf(state: VgaState, asQemu: boolean): TextGeometry {
+  const geometry = textGeometry(state);
+  return asQemu && geometry.dotRepeat === 2 ? { ...geometry, cellWidth: 8 } : geometry;
+}
+
 class CellPainter {
   readonly #colors: Uint32Array;
   readonly #fonts: readonly [number, number];
-  readonly #mode: number;
+  readonly #backgrounds: number;
+  readonly #lineGraphicsFirst: number;
   readonly #cursorLines: readonly [number, number];
 
   constructor(
@@ -47,33 +57,37 @@ class CellPainter {
     private readonly screen: TextScreen,
     private readonly geometry: TextGeometry,
     private readonly rgb: Uint8Array,
+    asQemu: boolean,
   ) {
     this.#colors = attributeColors(state);
     this.#fonts = fontOffsets(state);
-    this.#mode = state.attribute[ATTRIBUTE.modeControl]!;
+    const mode = state.attribute[ATTRIBUTE.modeControl]!;
+    this.#backgrounds = (mode & MODE_BLINK) !== 0 && !asQemu ? 7 : 15;
+    const first = asQemu ? QEMU_LINE_GRAPHICS_FIRST : LINE_GRAPHICS_FIRST;
+    this.#lineGraphicsFirst = (mode & MODE_LINE_GRAPHICS) !== 0 ? first : LINE_GRAPHICS_LAST + 1;
     this.#cursorLines = [state.crtc[CRTC.cursorStart]! & 0x1f, state.crtc[CRTC.cursorEnd]! & 0x1f];
   }
 
   paint(column: number, row: number): void {
     const { screen, memory } = this;
-    const { cellWidth, cellHeight, repeat } = this.geometry;
+    const { cellWidth, dotRepeat, cellHeight, repeat } = this.geometry;
     const cell = row * screen.columns + column;
     const character = screen.characters[cell]!;
     const attribute = screen.attributes[cell]!;
     const glyph = this.#fonts[((attribute >> 3) & 1) as 0 | 1] + character * GLYPH_BYTES;
     const foreground = this.#colors[attribute & 15]!;
-    const background = this.#colors[(this.#mode & MODE_BLINK) !== 0 ? (attribute >> 4) & 7 : attribute >> 4]!;
-    const nine =
-      (this.#mode & MODE_LINE_GRAPHICS) !== 0 && character >= LINE_GRAPHICS_FIRST && character <= LINE_GRAPHICS_LAST;
+    const background = this.#colors[(attribute >> 4) & this.#backgrounds]!;
+    const nine = character >= this.#lineGraphicsFirst && character <= LINE_GRAPHICS_LAST;
     const cursor = screen.cursor?.column === column && screen.cursor.row === row;
+    const cellPixels = cellWidth * dotRepeat;
     for (let y = 0; y < cellHeight * repeat; y += 1) {
       const line = y >> (repeat - 1);
       let dots = memory[4 * (glyph + line) + FONT_PLANE]! << 1;
       if (nine) dots |= (dots >> 1) & 1;
       if (cursor && line >= this.#cursorLines[0] && line <= this.#cursorLines[1]) dots = 0x1ff;
-      let at = 3 * ((row * cellHeight * repeat + y) * screen.columns * cellWidth + column * cellWidth);
-      for (let dot = 0; dot < cellWidth; dot += 1) {
-        const color = (dots & (0x100 >> dot)) !== 0 ? foreground : background;
+      let at = 3 * ((row * cellHeight * repeat + y) * screen.columns + column) * cellPixels;
+      for (let pixel = 0; pixel < cellPixels; pixel += 1) {
+        const color = (dots & (0x100 >> (pixel >> (dotRepeat - 1)))) !== 0 ? foreground : background;
         this.rgb[at] = color >> 16;
         this.rgb[at + 1] = color >> 8;
         this.rgb[at + 2] = color;
