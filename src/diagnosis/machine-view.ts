@@ -78,6 +78,7 @@ export class MachineView implements GuestView {
         readWord: (address) => this.#readLinearWord(address, wordSize),
         isCode: (address) => this.#symbols?.isCode(address) ?? this.walk(address)?.executable ?? false,
         functionStart: (pc) => this.#symbols?.functionAt(pc)?.start,
+        callFrame: (address) => this.#symbols?.callFrameAt(address),
         readCode: (address, size) => this.#readLinear(address, size),
       },
     );

@@ -5,6 +5,7 @@
 import { type Gva, gva } from '../base/address.ts';
 import { attempt, type FileProblem, type Read } from './bytes.ts';
 import { demangle } from './demangle/demangle.ts';
+import type { CallFrameRules } from './dwarf/call-frames.ts';
 import { Dwarf, type FunctionScope, type VariablePath } from './dwarf/dwarf.ts';
 import type { LineRow } from './dwarf/line.ts';
 import { type ElfFile, PT_LOAD, readElf, SHF_ALLOC, SHF_EXECINSTR } from './elf/file.ts';
@@ -125,6 +126,11 @@ export class SymbolTable {
   /** File, line and column of the instruction at `address`; the column is 1-based, 0 when unknown. */
   locationOf(address: Gva): LineRow | undefined {
     return this.#dwarf.lineAt(this.#toFile(address));
+  }
+
+  /** How the caller of the code at `address` is found, where the file says. */
+  callFrameAt(address: Gva): CallFrameRules | undefined {
+    return this.#dwarf.callFrameAt(this.#toFile(address));
   }
 
   /** The functions in force at `address`: inlined copies innermost first, the function itself last. */

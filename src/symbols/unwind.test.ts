@@ -81,6 +81,46 @@ describe('unwind', () => {
     expect(frames.map(({ guessed }) => guessed)).toEqual([false, true, true]);
   });
 
+  it('goes by call frame information, and on by the chain where that ends', () => {
+    const rules = { saved: new Map([[16, -8]]), lost: new Set<number>(), returnAddress: 16, interrupted: false };
+    const words = { 8: CODE + 0x210n, 32: STACK + 0x40n, 40: CODE + 0x320n, 64: 0n, 72: CODE + 0x410n };
+    const ports: UnwindPorts = {
+      ...guest(words),
+      callFrame: (address) => {
+        const function_ = ((address as bigint) - CODE) >> 8n;
+        if (function_ === 1n) return { ...rules, base: 7, offset: 16 };
+        if (function_ !== 2n) return undefined;
+        return { ...rules, base: 7, offset: 32, saved: new Map([...rules.saved, [6, -16]]) };
+      },
+    };
+    const frames = unwind(start(0x120n, 0x77n), ports);
+    expect(pcs(frames)).toEqual([0x120, 0x210, 0x320, 0x410]);
+    expect(frames.some(({ guessed }) => guessed)).toBe(false);
+  });
+
+  it('takes a caller that was interrupted at its instruction', () => {
+    const saved = new Map([[16, -40]]);
+    const ports: UnwindPorts = {
+      ...guest({ 8: CODE + 0x210n }),
+      callFrame: (address) =>
+        address < CODE + 0x200n
+          ? { base: 7, offset: 48, saved, lost: new Set(), returnAddress: 16, interrupted: true }
+          : undefined,
+    };
+    expect(unwind(start(0x120n, 0n), ports).map(({ lookup }) => (lookup as bigint) - CODE)).toEqual([0x120n, 0x210n]);
+  });
+
+  it('leaves call frame information that leads down the stack, away from it, or to data', () => {
+    const rules = { saved: new Map([[16, -8]]), lost: new Set<number>(), returnAddress: 16, interrupted: false };
+    const from = (base: number, offset: number, words: Readonly<Record<number, bigint>>) =>
+      pcs(unwind(start(0x120n, 0n), { ...guest(words), callFrame: () => ({ ...rules, base, offset }) }));
+    expect(from(7, 0, { 0: CODE + 0x210n })).toEqual([0x120]);
+    expect(from(7, 1 << 24, {})).toEqual([0x120]);
+    expect(from(7, 16, { 8: 0x1000n })).toEqual([0x120]);
+    // A register that is not followed.
+    expect(from(3, 16, { 8: CODE + 0x210n })).toEqual([0x120]);
+  });
+
   it('is bounded by 64 frames of endless recursion', () => {
     const words: Record<number, bigint> = {};
     for (let at = 0; at < 0x1000; at += 16)

@@ -1,8 +1,10 @@
 /**
- * Who called whom, from memory alone: the chain of saved frame pointers (System V ABI for x86-64, section 3.2.2). Where
- * the chain ends too early, words on the stack that follow a call instruction are offered, marked as guessed.
+ * Who called whom: by the call frame information of the image as far as it goes, then by the chain of saved frame pointers
+ * (System V ABI for x86-64, section 3.2.2). Where neither says anything, words on the stack that follow a call instruction
+ * are offered, marked as guessed.
  */
 import { type Gva, gva } from '../base/address.ts';
+import type { CallFrameRules } from './dwarf/call-frames.ts';
 
 export interface UnwindStart {
   readonly pc: Gva;
@@ -21,6 +23,8 @@ export interface UnwindPorts {
   isCode(address: Gva): boolean;
   /** First address of the function that holds `pc`; sees that a function is still in its first instructions. */
   functionStart?(pc: Gva): Gva | undefined;
+  /** How the caller of the code at an address is found. */
+  callFrame?(address: Gva): CallFrameRules | undefined;
   /** The bytes before a return address, for telling a return address from a stray pointer. */
   readCode?(address: Gva, size: number): Uint8Array | undefined;
 }
@@ -45,10 +49,14 @@ const SCAN_WORDS_MAX = 256;
 export function unwind(start: UnwindStart, ports: UnwindPorts): UnwoundFrame[] {
   const frames: UnwoundFrame[] = [{ pc: start.pc, lookup: start.pc, guessed: false }];
   const word = BigInt(start.wordSize);
-  const early = callerInPrologue(start, ports);
-  if (early !== undefined) push(frames, early);
-  let frame = start.framePointer as bigint;
-  let floor = start.stackPointer as bigint;
+  const described = new DescribedFrames(start, ports);
+  described.follow(frames);
+  if (frames.length === 1) {
+    const early = callerInPrologue(start, ports);
+    if (early !== undefined) push(frames, early);
+  }
+  let frame = described.framePointer;
+  let floor = described.stackPointer;
   while (frames.length < FRAMES_MAX) {
     if (frame % word !== 0n || frame < floor || frame - floor > FRAME_BYTES_MAX) break;
     const saved = ports.readWord(gva(frame));
@@ -59,13 +67,62 @@ export function unwind(start: UnwindStart, ports: UnwindPorts): UnwoundFrame[] {
     if (saved === 0n) return frames;
     frame = saved;
   }
-  // A chain that gave nothing beyond the innermost frame: code built without frame pointers.
+  // Neither gave anything beyond the innermost frame: code built without frame pointers and without debug information.
   if (frames.length === 1) scan(start, ports, frames);
   return frames;
 }
 
 function push(frames: UnwoundFrame[], returnAddress: bigint, guessed = false): void {
   frames.push({ pc: gva(returnAddress), lookup: gva(returnAddress - 1n), guessed });
+}
+
+/** DWARF numbers of the frame pointer and the stack pointer (System V ABIs: x86-64 figure 3.36, i386 table 2.14). */
+const REGISTERS = { 8: { frame: 6, stack: 7 }, 4: { frame: 5, stack: 4 } } as const;
+
+/** Frames that call frame information describes, and where it left the two registers that lead on. */
+class DescribedFrames {
+  framePointer: bigint;
+  stackPointer: bigint;
+
+  constructor(
+    private readonly start: UnwindStart,
+    private readonly ports: UnwindPorts,
+  ) {
+    this.framePointer = start.framePointer;
+    this.stackPointer = start.stackPointer;
+  }
+
+  /** Adds the callers of the innermost frame up to the first that is not described. */
+  follow(frames: UnwoundFrame[]): void {
+    while (frames.length < FRAMES_MAX) {
+      const rules = this.ports.callFrame?.(frames.at(-1)!.lookup);
+      const returnAddress = rules === undefined ? undefined : this.#leave(rules);
+      if (rules === undefined || returnAddress === undefined) return;
+      const lookup = gva(rules.interrupted ? returnAddress : returnAddress - 1n);
+      frames.push({ pc: gva(returnAddress), lookup, guessed: false });
+    }
+  }
+
+  /** Goes from one frame to its caller's; the return address, or `undefined` (nothing changed) where that leads nowhere. */
+  #leave(rules: CallFrameRules): bigint | undefined {
+    const { wordSize } = this.start;
+    const { frame, stack } = REGISTERS[wordSize];
+    if (rules.base !== frame && rules.base !== stack) return undefined;
+    const base = rules.base === frame ? this.framePointer : this.stackPointer;
+    const address = BigInt.asUintN(wordSize * 8, base + BigInt(rules.offset));
+    if (address <= this.stackPointer || address - this.stackPointer > FRAME_BYTES_MAX) return undefined;
+    const returnAddress = this.#saved(rules, rules.returnAddress, address);
+    if (returnAddress === undefined || !this.ports.isCode(gva(returnAddress))) return undefined;
+    // A caller whose frame pointer is gone can still be found by its stack pointer.
+    this.framePointer = rules.lost.has(frame) ? 0n : (this.#saved(rules, frame, address) ?? this.framePointer);
+    this.stackPointer = address;
+    return returnAddress;
+  }
+
+  #saved(rules: CallFrameRules, register: number, address: bigint): bigint | undefined {
+    const offset = rules.saved.get(register);
+    return offset === undefined ? undefined : this.ports.readWord(gva(address + BigInt(offset)));
+  }
 }
 
 /** Bytes of `push rbp`, with and without an `endbr64` before it; after them the frame pointer is still the caller's. */

@@ -55,7 +55,7 @@ describe('the story', { timeout: TIMEOUT }, () => {
     expect(checked).toContain('Link TRB of the command ring 0xffffff800032a000 BAD (virtual, pa 0x32a000)');
   });
 
-  it('names the functions that an optimising compiler inlined, each at its call', async () => {
+  it('names the functions that an optimising compiler inlined, each at its call, with and without frame pointers', async () => {
     const callers = async (name: string) => {
       const { talk } = await run(named(name));
       const block = /\n {2}called from (.*?)\n {2}\w/s.exec(talk)?.[1] ?? '';
@@ -68,6 +68,8 @@ describe('the story', { timeout: TIMEOUT }, () => {
       'guests/lib/boot.S:101   high_half',
     ]);
     expect(await callers('story')).toEqual(await callers('story-o2'));
+    // Without frame pointers, by call frame information: nothing is guessed.
+    expect(await callers('story-no-frame-pointer')).toEqual(await callers('story-o2'));
   });
 
   it('is told the same way twice', async () => {

@@ -2,12 +2,13 @@
  * Debug information of one file, DWARF 2 to 5. Nothing is read until it is asked for: the first question about code
  * reads one entry a unit, then only the units that hold an address asked about.
  *
- * Does not implement: type units, split DWARF (.dwo files), supplementary files (dwz), location lists and call frames.
+ * Does not implement: type units, split DWARF (.dwo files), supplementary files (dwz), location lists.
  */
 import type { FileProblem } from '../bytes.ts';
 import type { ElfFile } from '../elf/file.ts';
 import type { Inflate } from '../elf/sections.ts';
 import { lastNotAbove } from '../search.ts';
+import { type CallFrameRules, CallFrames } from './call-frames.ts';
 import { AT, TAG } from './constants.ts';
 import { type EntryFinder, type FunctionNode, inherited, inlineChain, nameOf, readFunctions } from './functions.ts';
 import { IntervalIndex } from './intervals.ts';
@@ -73,6 +74,7 @@ export class Dwarf {
   readonly #parts = new Map<Unit, UnitParts>();
   readonly #lineTables = new Map<string, LineTable>();
   readonly #types: TypeReader;
+  readonly #callFrames: CallFrames;
   readonly #find: EntryFinder;
 
   /** `isLoaded`: whether an address is part of the image; linkers leave ranges of dropped code near 0. */
@@ -81,6 +83,7 @@ export class Dwarf {
     this.#isLoaded = isLoaded;
     this.#find = (offset) => this.#entry(offset);
     this.#types = new TypeReader(this.#find);
+    this.#callFrames = new CallFrames(this.#sections, isLoaded);
   }
 
   /** What was wrong with the file so far, at most the first few. */
@@ -95,6 +98,11 @@ export class Dwarf {
   lineAt(address: bigint): LineRow | undefined {
     const unit = this.#unitAt(address);
     return unit === undefined ? undefined : this.#lineIn(unit, address);
+  }
+
+  /** How the caller of the code at `address` is found. */
+  callFrameAt(address: bigint): CallFrameRules | undefined {
+    return this.#callFrames.rulesAt(address);
   }
 
   /** The functions in force at `address`, innermost inlined copy first, the subprogram itself last. */

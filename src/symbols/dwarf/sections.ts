@@ -14,7 +14,9 @@ export type DebugSectionName =
   | '.debug_addr'
   | '.debug_ranges'
   | '.debug_rnglists'
-  | '.debug_aranges';
+  | '.debug_aranges'
+  | '.debug_frame'
+  | '.eh_frame';
 
 /** Problems kept; a damaged file has thousands, and the first few say what is wrong. */
 const PROBLEMS_MAX = 32;
