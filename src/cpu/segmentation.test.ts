@@ -114,7 +114,7 @@ describe('protected mode checks of memory operands (Intel SDM Vol. 3A 5.3, 5.5)'
     ['LEAVE', [0xbd, ...word(0xfe), 0xbc, ...word(0x80), 0xc9], 16],
     // mov esp, 0x40; enter 0x80, 0: what it pushes fits, its last stack pointer does not (Vol. 2, ENTER)
     ['the new stack of ENTER', [0xbc, ...word(0x40), 0xc8, 0x80, 0x00, 0x00], 11],
-    // mov esp, 0x80; mov edi, 0xfe; cr4.osfxsr is not asked for by pcmpeqb mm0, mm0; maskmovq ss:[edi], mm0, mm0
+    // mov esp, 0x80; mov edi, 0xfe; pcmpeqb mm0, mm0; maskmovq ss:[edi], mm0, mm0
     ['MASKMOVQ', [0xbc, ...word(0x80), 0xbf, ...word(0xfe), 0x0f, 0x74, 0xc0, 0x36, 0x0f, 0xf7, 0xc0], 19],
   ])('raises #SS for %s beyond the stack segment', (name, program, ip) => {
     const machine = new LegacyMachine();

@@ -1,7 +1,7 @@
 // Near control flow (Intel SDM Vol. 2: Jcc, JMP, CALL, RET, LOOP) and how one block leads to the next.
 
 import {
-  BLOCK_KEY, BLOCK_RIP, CODE_LIMIT, CONTINUE_AT_RIP, FAULTED, LEAVE_BLOCK, NEXT, RCX, RIP,
+  BLOCK_KEY, BLOCK_RIP, CODE_LIMIT, FAULTED, LEAVE_BLOCK, NEXT, RCX, RIP,
   RSP, UOP_DISP, UOP_FORM, UOP_IMM, UOP_LENGTH, UOP_LINK_NEXT, UOP_LINK_TAKEN, UOP_SIZE,
 } from './constants';
 import { findBlock, jumpCacheLookup, withinCode } from './blocks';

@@ -21,7 +21,7 @@ import {
   setFromDescriptor, setRealSegment, storeFrame, tssSelector, tssStack, withinLimit,
 } from './segments';
 import {
-  BP, DB, DE, DF, FLAG_AC, FLAG_IF, FLAG_IOPL, FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VM, GP, NMI, NP, OF, PF, SS, TS, cpl,
+  BP, DB, DE, DF, FLAG_AC, FLAG_IF, FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VM, GP, NMI, NP, OF, PF, SS, TS, cpl,
   longMode, protectedMode, raise, raiseGeneralProtection, selector, setCpl, setSegment, updateMode,
 } from './state';
 import { setStepping } from './run-state';

@@ -9,7 +9,7 @@ import {
 import { alignmentChecked, misaligned } from './alignment';
 import { commit, modifyPointer, noteStoreRange, readPointer, storeBytes, storeSlow } from './mmu';
 import { stopChaining } from './run-state';
-import { currentUop, faultPending, GP, raise, segmentAttributes, segmentBase, segmentLimit, setCurrentUop, SS } from './state';
+import { faultPending, GP, raise, segmentAttributes, segmentBase, segmentLimit, setCurrentUop, SS } from './state';
 import { slotOf, translateStore } from './tlb';
 
 export { LEFT_BEFORE } from './run-state';

@@ -2,7 +2,7 @@
 // accesses that deliveries and far transfers share.
 
 import {
-  ACCESS_KIND, EFLAGS, FRAME, GDT_BASE, GDT_LIMIT, RSP, SCRATCH_RMW, SEGMENT_ATTRIBUTES, SEG_CS, SEG_DS, SEG_ES,
+  ACCESS_KIND, EFLAGS, FRAME, GDT_BASE, GDT_LIMIT, RSP, SCRATCH_RMW, SEG_DS, SEG_ES,
   SEG_FS, SEG_GS, SEG_LDTR, SEG_SS, SEG_TR, TLB_SUPERVISOR, TLB_USER,
 } from './generated/layout';
 import { storeMisaligned } from './alignment';
@@ -10,7 +10,7 @@ import { readPointerAs, storeBytesAs } from './mmu';
 import { canonical } from './paging';
 import { translateStore } from './tlb';
 import {
-  FLAG_VM, GP, NP, SS, TS, code64, cpl, faultPending, longMode, protectedMode, raise, raiseGeneralProtection, segment,
+  FLAG_VM, GP, NP, SS, TS, code64, cpl, protectedMode, raise, raiseGeneralProtection, segment,
   segmentAttributes, segmentBase, segmentLimit, selector, setSegment, updateMode,
 } from './state';
 

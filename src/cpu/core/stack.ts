@@ -8,7 +8,7 @@ import { readFlags, writeFlags } from './flags';
 import { assign, dst, imm, linear, readAt, reg, setReg, source, stackFaultAt, storableOperand, writeAt } from './operands';
 import {
   FLAG_AC, FLAG_DF, FLAG_ID, FLAG_IF, FLAG_IOPL, FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VM,
-  FLAGS_ARITHMETIC, raise, selector, SS, updateMode,
+  FLAGS_ARITHMETIC, selector, updateMode,
 } from './state';
 import {
   ioPrivilege, mayPopVirtualFlags, popVirtualFlags, pushedVirtualFlags, restricted8086, virtualFlags,

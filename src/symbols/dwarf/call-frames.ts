@@ -61,7 +61,7 @@ const PE = { absolute: 0, relative: 0x70, toItself: 0x10, indirect: 0x80, omitte
 export class CallFrames {
   readonly #sections: DebugSections;
   readonly #isLoaded: (address: bigint) => boolean;
-  #indices: readonly FrameSection[] | undefined;
+  readonly #read = new Map<SectionName, FrameSection>();
 
   constructor(sections: DebugSections, isLoaded: (address: bigint) => boolean) {
     this.#sections = sections;
@@ -70,14 +70,17 @@ export class CallFrames {
 
   /** The rules at `address`; `undefined` where the file has none that a register and an offset can say. */
   rulesAt(address: bigint): CallFrameRules | undefined {
-    this.#indices ??= (['.debug_frame', '.eh_frame'] as const).map(
-      (name) => new FrameSection(this.#sections, name, this.#isLoaded),
-    );
-    for (const section of this.#indices) {
-      const rules = this.#sections.guard(() => section.rulesAt(address));
-      if (rules !== undefined) return rules;
+    return this.#rulesIn('.debug_frame', address) ?? this.#rulesIn('.eh_frame', address);
+  }
+
+  /** A section is read when it is asked first: what the one before has, this one need not tell. */
+  #rulesIn(name: SectionName, address: bigint): CallFrameRules | undefined {
+    let section = this.#read.get(name);
+    if (section === undefined) {
+      section = new FrameSection(this.#sections, name, this.#isLoaded);
+      this.#read.set(name, section);
     }
-    return undefined;
+    return this.#sections.guard(() => section.rulesAt(address));
   }
 }
 

@@ -2,7 +2,7 @@
  * Debug information of one file, DWARF 2 to 5. Nothing is read until it is asked for: the first question about code
  * reads one entry a unit, then only the units that hold an address asked about.
  *
- * Does not implement: type units, split DWARF (.dwo files), supplementary files (dwz), location lists.
+ * Does not implement: type units, split DWARF (.dwo files), supplementary files (dwz) and location lists.
  */
 import type { FileProblem } from '../bytes.ts';
 import type { ElfFile } from '../elf/file.ts';

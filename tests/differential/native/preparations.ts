@@ -115,8 +115,8 @@ function branch(draft: Draft, bytes: number): void {
 const [ES, SS] = [0, 2];
 
 /** Lets a register point to where operands of ModRM do: now and then, as the state's own pointers all end well. */
-function pointElsewhere({ one, dice, is64 }: Draft, register: number, override: number, bits: number): void {
-  if (!dice.chance(4)) return;
+function pointElsewhere({ one, dice, is64 }: Draft, register: number, override: number, bits: number, oneIn = 4): void {
+  if (!dice.chance(oneIn)) return;
   const offset = linearTarget(one, dice, override) - segmentBase(one, override, false);
   const mask = (1n << BigInt(bits)) - 1n;
   one.setGpr(register, ((one.gpr(register) & ~mask) | (offset & mask)) & (is64 ? -1n : 0xffff_ffffn));
@@ -124,7 +124,7 @@ function pointElsewhere({ one, dice, is64 }: Draft, register: number, override: 
 
 function stackPointer(draft: Draft): void {
   const narrow = localSegment(draft.one.segment(1))?.bits === 16;
-  if (draft.dice.chance(4)) pointElsewhere(draft, 4, SS, draft.is64 ? 64 : narrow ? 16 : 32);
+  pointElsewhere(draft, 4, SS, draft.is64 ? 64 : narrow ? 16 : 32, 16);
 }
 
 function stringOperands(draft: Draft): void {
